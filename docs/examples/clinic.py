@@ -48,9 +48,9 @@ class Clock:
         return self.now
 
 
-def people() -> MemoryDirectory:
-    """Return the directory of the clinic."""
-    known = MemoryDirectory()
+def people(clock: Callable[[], datetime] | None = None) -> MemoryDirectory:
+    """Return the directory of the clinic; the clock gives the times of its history."""
+    known = MemoryDirectory() if clock is None else MemoryDirectory(clock=clock)
     for user in (ANNA, BEN, CARLA, DAN):
         known.add(User(id=user, name=str(user).title(), email=f"{user}@clinic.example"))
     known.add(Group(id=WARD, name="Ward", members=frozenset({CARLA, DAN})))

@@ -27,6 +27,7 @@ from exam_sharing.errors import (
 from exam_sharing.events import ListedNotice, ShareNotice
 from exam_sharing.exams import Exam, Study, UploadBatch
 from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded, Permission, ShownGrant
+from exam_sharing.history import Happening
 from exam_sharing.identifiers import (
     BatchId,
     ExamId,
@@ -49,6 +50,7 @@ from exam_sharing.policy.decisions import (
     Refused,
     WhyNot,
 )
+from exam_sharing.policy.past import AccessAt, HolderAt
 from exam_sharing.policy.plans import (
     Effect,
     Outcome,
@@ -82,19 +84,19 @@ from exam_sharing.policy.views import (
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing, Viewer
 
-__all__ = ["OWNER", "AccessEntry", "AccessList", "AccessListScope", "Admin", "AlreadyExists"]
-__all__ += ["BatchId", "BatchSealed", "CallerError", "Choice", "Conflict", "Denied", "Effect"]
-__all__ += ["EndedAs", "Ending", "Exam", "ExamId", "ExamSharingError", "Grant", "GrantId", "Ground"]
-__all__ += ["Group", "GroupId", "Holder", "HostRule", "HowEnded", "InputError", "InvalidArgument"]
-__all__ += ["InvalidInput", "InvalidValue", "ListedGrant", "ListedNotice", "MembershipCycle"]
-__all__ += ["NarrowRequest", "NearMiss", "NoticeId", "NotifierFailed", "Outcome", "Page"]
-__all__ += ["Permission", "Permitted", "Policy", "Preview", "PrincipalId", "Reason", "ReasonCode"]
-__all__ += ["Refused", "RequestIdReused", "Reshares", "Retries", "RevokeRequest", "Scope"]
-__all__ += ["ShareForm", "ShareId", "ShareNotice", "ShareOutcome", "SharePage", "ShareReceipt"]
-__all__ += ["ShareRequest", "Sharing", "ShownGrant", "StoreBusy", "StoreFailed", "Study", "Tab"]
-__all__ += ["Unconfirmed", "UnshareReceipt", "UnshareRequest", "UntilLimit", "UploadBatch", "User"]
-__all__ += ["UserId", "Viewer", "VisibleExam", "WhyNot", "WrongBatch", "WrongKind", "memory"]
-__all__ += ["principal_of"]
+__all__ = ["OWNER", "AccessAt", "AccessEntry", "AccessList", "AccessListScope", "Admin"]
+__all__ += ["AlreadyExists", "BatchId", "BatchSealed", "CallerError", "Choice", "Conflict"]
+__all__ += ["Denied", "Effect", "EndedAs", "Ending", "Exam", "ExamId", "ExamSharingError", "Grant"]
+__all__ += ["GrantId", "Ground", "Group", "GroupId", "Happening", "Holder", "HolderAt", "HostRule"]
+__all__ += ["HowEnded", "InputError", "InvalidArgument", "InvalidInput", "InvalidValue"]
+__all__ += ["ListedGrant", "ListedNotice", "MembershipCycle", "NarrowRequest", "NearMiss"]
+__all__ += ["NoticeId", "NotifierFailed", "Outcome", "Page", "Permission", "Permitted", "Policy"]
+__all__ += ["Preview", "PrincipalId", "Reason", "ReasonCode", "Refused", "RequestIdReused"]
+__all__ += ["Reshares", "Retries", "RevokeRequest", "Scope", "ShareForm", "ShareId", "ShareNotice"]
+__all__ += ["ShareOutcome", "SharePage", "ShareReceipt", "ShareRequest", "Sharing", "ShownGrant"]
+__all__ += ["StoreBusy", "StoreFailed", "Study", "Tab", "Unconfirmed", "UnshareReceipt"]
+__all__ += ["UnshareRequest", "UntilLimit", "UploadBatch", "User", "UserId", "Viewer"]
+__all__ += ["VisibleExam", "WhyNot", "WrongBatch", "WrongKind", "memory", "principal_of"]
 
 
 def __dir__() -> list[str]:

@@ -11,18 +11,27 @@ from typing import final
 import attrs
 
 from exam_sharing.acts import changing, delivering, showing
+from exam_sharing.acts import history as past
 from exam_sharing.acts.cursors import notice_cursor_after, notice_position, page_limit, page_of
 from exam_sharing.events import ListedNotice
 from exam_sharing.grants import Permission
+from exam_sharing.history import Happening, Stretch
 from exam_sharing.identifiers import ExamId, NoticeId, PrincipalId, UserId
 from exam_sharing.policy.access import Holder
 from exam_sharing.policy.decisions import Denied, Permitted
+from exam_sharing.policy.past import AccessAt, Moment
 from exam_sharing.policy.plans import UnshareReceipt
 from exam_sharing.policy.requests import HostEnding, Reshares, Withdrawal
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import Page
 from exam_sharing.ports import Ports
-from exam_sharing.validation import require_callable, require_kind, tuple_of
+from exam_sharing.validation import (
+    instant,
+    optional_instant,
+    require_callable,
+    require_kind,
+    tuple_of,
+)
 
 __all__ = ["Admin", "require_question"]
 
@@ -52,23 +61,80 @@ class Admin:
     _now: Callable[[], datetime] = attrs.field(alias="_now", repr=False)
     _new_act: Callable[[], str] = attrs.field(alias="_new_act", repr=False)
 
-    def explain(self, user: UserId, permission: Permission, exam: ExamId) -> Permitted | Denied:
-        """Return why the user holds the permission on the exam, or why not."""
+    def explain(
+        self, user: UserId, permission: Permission, exam: ExamId, *, at: datetime | None = None
+    ) -> Permitted | Denied:
+        """Return why the user holds the permission on the exam, or why not.
+
+        With `at`, an aware time of the past: why they held it then, as `access_at` knows it.
+        """
         require_question(user, permission, exam)
+        if at is not None:
+            moment = Moment(at=instant("at", at))
+            return past.explain_at(self._ports, user, permission, exam, moment)
         return showing.explain(self._ports, user, permission, exam, self._now())
 
-    def who_can(self, permission: Permission, exam: ExamId) -> tuple[Holder, ...]:
+    def who_can(
+        self, permission: Permission, exam: ExamId, *, at: datetime | None = None
+    ) -> tuple[Holder, ...]:
         """Return every user who holds the permission on the exam, in the order of their ids.
 
         A user is among them exactly when `Sharing.can` says yes. `explain` returns the groups by
-        which a grant reaches one of them.
+        which a grant reaches one of them. With `at`, an aware time of the past: everybody who held
+        it then, as `access_at` knows it.
 
         Raises:
             Refused: there is no such exam.
         """
         require_kind("permission", permission, Permission)
         require_kind("exam", exam, ExamId)
+        if at is not None:
+            return past.who_could(self._ports, permission, exam, Moment(at=instant("at", at)))
         return showing.who_can(self._ports, permission, exam, self._now())
+
+    def access_at(self, exam: ExamId, at: datetime) -> AccessAt:
+        """Return who could see the exam at a time of the past, with all that gave it to them.
+
+        At a time is: after the last version of the exam, and after the last change of each user and
+        group, whose time is not later. `certain` is false where the directory keeps no history: the
+        groups of today were asked.
+
+        Raises:
+            Refused: there was no such exam.
+            StoreFailed: the store keeps no history.
+        """
+        require_kind("exam", exam, ExamId)
+        return past.access_at(self._ports, exam, Moment(at=instant("at", at)))
+
+    def history(
+        self,
+        *,
+        exam: ExamId | None = None,
+        user: UserId | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[Happening]:
+        """Return a page of what happened to an exam, or by or to a user, newest first.
+
+        Of an exam: acts, refusals, changes of owner, and changes of users and groups while they or
+        a group around them had a grant on it. Of a user: acts and refusals that name them, changes
+        of them, and of groups that they joined or left. Of both: the part of the exam's history
+        that names the user. Entries from `since` on and before `before`, both aware.
+
+        Raises:
+            InvalidArgument: neither an exam nor a user was given.
+            StoreFailed: the store keeps no history.
+        """
+        require_kind("exam", exam, ExamId, type(None))
+        require_kind("user", user, UserId, type(None))
+        wanted = Stretch(
+            since=optional_instant("since", since),
+            before=optional_instant("before", before),
+            limit=page_limit(limit),
+        )
+        return past.history(self._ports, exam, user, wanted, after)
 
     def end_by_host(
         self,

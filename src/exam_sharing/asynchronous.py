@@ -15,7 +15,7 @@ False
 import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar, final
 
 import attrs
@@ -26,10 +26,12 @@ from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ListedNotice
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission
+from exam_sharing.history import Happening
 from exam_sharing.identifiers import ExamId, NoticeId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy import requests
 from exam_sharing.policy.access import Holder
 from exam_sharing.policy.decisions import Denied, Permitted
+from exam_sharing.policy.past import AccessAt
 from exam_sharing.policy.plans import Names, Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import (
@@ -250,14 +252,41 @@ class AsyncAdmin:
     _bridge: Bridge = attrs.field(alias="_bridge", repr=False)
 
     async def explain(
-        self, user: UserId, permission: Permission, exam: ExamId
+        self, user: UserId, permission: Permission, exam: ExamId, *, at: datetime | None = None
     ) -> Permitted | Denied:
         """Return why the user holds the permission on the exam, or why not."""
-        return await self._bridge.run(self._admin.explain, user, permission, exam)
+        return await self._bridge.run(self._admin.explain, user, permission, exam, at=at)
 
-    async def who_can(self, permission: Permission, exam: ExamId) -> tuple[Holder, ...]:
+    async def who_can(
+        self, permission: Permission, exam: ExamId, *, at: datetime | None = None
+    ) -> tuple[Holder, ...]:
         """Return every user who holds the permission on the exam, in the order of their ids."""
-        return await self._bridge.run(self._admin.who_can, permission, exam)
+        return await self._bridge.run(self._admin.who_can, permission, exam, at=at)
+
+    async def access_at(self, exam: ExamId, at: datetime) -> AccessAt:
+        """Return who could see the exam at a time of the past, with all that gave it to them."""
+        return await self._bridge.run(self._admin.access_at, exam, at)
+
+    async def history(
+        self,
+        *,
+        exam: ExamId | None = None,
+        user: UserId | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[Happening]:
+        """Return a page of what happened to an exam, or by or to a user, newest first."""
+        return await self._bridge.run(
+            self._admin.history,
+            exam=exam,
+            user=user,
+            since=since,
+            before=before,
+            after=after,
+            limit=limit,
+        )
 
     async def end_by_host(
         self,

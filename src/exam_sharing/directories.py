@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Final, TypeAlias, TypeVar, overload
 
@@ -9,6 +10,7 @@ import attrs
 from typing_extensions import override
 
 from exam_sharing.errors import AlreadyExists, InvalidArgument
+from exam_sharing.history import Recorded
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Findable, Fit, Typed, folded
 from exam_sharing.policy.facts import MembersSeen, People
@@ -17,6 +19,7 @@ from exam_sharing.principals import Group, User
 from exam_sharing.validation import (
     checks_arguments,
     checks_itself,
+    clock_time,
     is_a,
     require_callable,
     require_kind,
@@ -50,6 +53,16 @@ AreMembersVisible: TypeAlias = Callable[[UserId, GroupId], bool]
 """Whether an actor may see the members of a group."""
 
 
+def recorded(known: Known | None) -> Recorded | None:
+    """Return what the history keeps of a user or group; `None` for `None`."""
+    if known is None:
+        return None
+    if isinstance(known, Group):
+        return Recorded(name=known.name, members=known.members)
+    user = known.user
+    return Recorded(name=user.name, active=user.active, sharing_in_plan=known.sharing_in_plan)
+
+
 def require_not_removed(known: Known, removed: Container[PrincipalKey]) -> None:
     """Raise `AlreadyExists` if the id of a user or a group was removed before."""
     principal = known.user if isinstance(known, Account) else known
@@ -65,9 +78,17 @@ class KeptDirectory(Directory):
     the directory. Anything but `True` is no; their exceptions are raised.
     """
 
-    def __init__(self, *, visible: IsVisible, members_visible: AreMembersVisible) -> None:
+    def __init__(
+        self,
+        *,
+        visible: IsVisible,
+        members_visible: AreMembersVisible,
+        clock: Callable[[], datetime],
+    ) -> None:
         require_callable("visible", visible)
         require_callable("members_visible", members_visible)
+        require_callable("clock", clock)
+        self._clock = clock
         self._visible = visible
         self._members_visible = members_visible
 
@@ -92,11 +113,11 @@ class KeptDirectory(Directory):
         """
         require_kind("principal", principal, User, Group)
         if isinstance(principal, User):
-            self._put(Account(user=principal, **settings))
+            self._put(Account(user=principal, **settings), clock_time(self._clock()))
             return
         if settings:
             raise InvalidArgument(", ".join(settings), "can be set for a user, not for a group")
-        self._put(principal)
+        self._put(principal, clock_time(self._clock()))
 
     def remove(self, principal: PrincipalId) -> None:
         """Remove a user or a group for good: its id is never used again.
@@ -108,7 +129,7 @@ class KeptDirectory(Directory):
             WrongKind: it is neither a `UserId` nor a `GroupId`.
         """
         require_kind("principal", principal, UserId, GroupId)
-        if not self._forget(principal.key):
+        if not self._forget(principal, clock_time(self._clock())):
             kind = type(principal).__name__
             raise InvalidArgument(kind, f"{principal.value!r} is not in the directory")
 
@@ -195,12 +216,12 @@ class KeptDirectory(Directory):
         )
 
     @abstractmethod
-    def _put(self, known: Known) -> None:
-        """Store this under its id; raise as `add` does."""
+    def _put(self, known: Known, at: datetime) -> None:
+        """Store this under its id, and record the change; raise as `add` does."""
 
     @abstractmethod
-    def _forget(self, key: PrincipalKey) -> bool:
-        """Remove the entry of the key, and return whether there was one."""
+    def _forget(self, principal: PrincipalId, at: datetime) -> bool:
+        """Remove a user or group, record it, and return whether there was one."""
 
     @abstractmethod
     def _active(self, principals: Sequence[PrincipalId]) -> Iterable[PrincipalId]:

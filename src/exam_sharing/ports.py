@@ -18,6 +18,7 @@ from typing_extensions import override
 from exam_sharing.events import Claim, Event, ListedNotice, ShareNotice, WaitingNotice
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import EndedGrant, Grant, Permission
+from exam_sharing.history import Happening, Stretch
 from exam_sharing.identifiers import (
     ExamId,
     GrantId,
@@ -38,6 +39,7 @@ from exam_sharing.policy.facts import (
     PeopleBehind,
     Profile,
 )
+from exam_sharing.policy.past import ExamPast, Moment, PeopleThen, Span
 from exam_sharing.policy.plans import Share, ShareReceipt, UnshareReceipt, moved
 from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.policy.retries import Settlement
@@ -450,6 +452,62 @@ class AuditTrail(Protocol):
         """Keep an event for good."""
 
 
+class SharingHistory(Protocol):
+    """What a store keeps of the past, for operators; most custom stores need none of this.
+
+    Each answer reads by index, never the whole trail.
+    """
+
+    def past(self, exam: ExamId, moment: Moment) -> ExamPast:
+        """Return what is kept of an exam, and its version at the moment.
+
+        By time, that is the last version whose time is not later; 0 if there is none.
+        """
+
+    def happened(
+        self, exam: ExamId | None, user: UserId | None, wanted: Stretch
+    ) -> tuple[Happening, ...]:
+        """Return acts and refusals that name the exam, or the user, or both; newest first.
+
+        Entries are sorted by time, then by number, both downward. A refusal that named a grant on
+        the exam is among them. At least one of exam and user is given.
+        """
+
+
+class PeopleHistory(Protocol):
+    """What a directory keeps of its own past, for operators; without it, nobody knows it.
+
+    It is used where no subclass overrides one of `PEOPLE_NOW` alone. Changes are numbered from 1 in
+    an order in which those of one user or group were made; their times never go back.
+    """
+
+    def remembers(self, at: datetime) -> bool:
+        """Return whether it knows the state of that time; if not, that of today is used."""
+
+    def members_then(self, principals: Iterable[PrincipalId], moment: Moment) -> PeopleThen:
+        """Return the memberships below the principals at the moment, and the active users."""
+
+    def groups_then(self, user: UserId, moment: Moment) -> PeopleThen:
+        """Return the memberships above a user at the moment, and whether the user was active."""
+
+    def changes(
+        self, spans: Iterable[Span] | None, user: UserId | None, wanted: Stretch
+    ) -> tuple[Happening, ...]:
+        """Return changes of users and groups; newest first, by time and then by number.
+
+        A change is found by each principal that it changed or that held the changed one, to any
+        depth; its time must be in a span of that principal. If a user is given, only changes of
+        that user, and of groups that the user joined or left; for `None` spans, all of these.
+        """
+
+    def last_change(self) -> int:
+        """Return the number of the last change; 0 if there is none."""
+
+
+PEOPLE_NOW: Final = frozenset({"principals_of", "profiles", "people_behind", "path"})
+"""The methods of a directory for which a `PeopleHistory` answers about the past."""
+
+
 class HostFacts(Protocol):
     """Facts of the host's own, for its own rules."""
 
@@ -509,3 +567,4 @@ class Ports:
     notifier: Notifier
     audit: AuditTrail
     host_facts: HostFacts
+    history: SharingHistory | None = None

@@ -52,7 +52,9 @@ ReceiptT = TypeVar("ReceiptT", ShareReceipt, UnshareReceipt)
 
 _LOG: Final = getLogger("exam_sharing")
 
-_PROTOCOLS: Final = get_type_hints(Ports)
+_PROTOCOLS: Final = {
+    name: next(iter(get_args(hint)), hint) for name, hint in get_type_hints(Ports).items()
+}
 """The protocol of each port, by its name."""
 
 _VIEW: Final = Permission.VIEW
@@ -132,7 +134,10 @@ class Sharing:
         self._policy = validation.of_kind("policy", policy, Policy)
         validation.of_kind("ports", ports, Ports)
         for name, protocol in _PROTOCOLS.items():
-            require_conforming(name, getattr(ports, name), protocol)
+            port = getattr(ports, name)
+            # Only the history is optional.
+            if port is not None or name != "history":
+                require_conforming(name, port, protocol)
         validation.require_callable("clock", clock)
         validation.require_callable("new_id", new_id)
         self._ports = attrs.evolve(ports, audit=_LoggedTrail(ports.audit))

@@ -42,15 +42,17 @@ class Sizes:
         many: grants, notices, narrowings and members.
         dense: users who all share with each other.
         asked: how often an exam that may not be seen is asked about.
+        elsewhere: events and changes of other exams and people, and of more of them.
     """
 
     past: tuple[int, int] = (10, 10_000)
     many: int = 250
     dense: int = 24
     asked: int = 60
+    elsewhere: tuple[int, int] = (1_000, 100_000)
 
 
-QUICK: Final = Sizes(past=(2, 8), many=8, dense=4, asked=2)
+QUICK: Final = Sizes(past=(2, 8), many=8, dense=4, asked=2, elsewhere=(10, 40))
 
 
 def users(number: int) -> list[es.UserId]:
@@ -292,6 +294,67 @@ def quietly(ask: Callable[[es.ExamId], object], exam: es.ExamId) -> None:
         ask(exam)
 
 
+_ELSEWHERE: Final = (
+    (
+        "INSERT INTO {0}events (at, kind, event, salt, leaf)"
+        " SELECT '2029-01-01', 'ActRefused', 'elsewhere', '', '' FROM generate_series(1, {1})"
+    ),
+    (
+        "INSERT INTO {0}subjects (subject, at, number)"
+        " SELECT 'e:elsewhere ' || number, at, number FROM {0}events WHERE event = 'elsewhere'"
+        " ON CONFLICT DO NOTHING"
+    ),
+    (
+        "INSERT INTO {0}changes (at, kind, document, salt, leaf, principal, active)"
+        " SELECT '2029-01-01', 'UserChanged', 'elsewhere', '', '', 'u:elsewhere ' || n, true"
+        " FROM generate_series(1, {1}) n"
+    ),
+    (
+        "INSERT INTO {0}change_keys (key, at, number)"
+        " SELECT principal, at, number FROM {0}changes WHERE document = 'elsewhere'"
+        " ON CONFLICT DO NOTHING"
+    ),
+    (
+        "INSERT INTO {0}past_members (group_key, member_key, began, began_at)"
+        " SELECT 'g:elsewhere ' || mod(number, 1000), principal, number, at FROM {0}changes"
+        " WHERE document = 'elsewhere' ON CONFLICT DO NOTHING"
+    ),
+    "ANALYZE",
+)
+
+
+def beside_a_trail(url: str, sizes: Sizes) -> Iterator[harness.Row]:
+    """Ask about the past, and check, beside few and many events of others."""
+    with harness.fresh(url) as engine:
+        tables = adapter.create_all(engine)
+
+        def open_(**given: Any) -> tuple[Any, Sharing]:
+            directory = adapter.SqlDirectory(engine, tables.directory)
+            return directory, adapter.open_sharing(engine, directory=directory, **given)
+
+        few = sizes.many // 5
+        portal = Portal("PostgreSQL", open_, people=few, members=few, sends_notices=False)
+        portal.share(OWNER, GROUP, *users(few))
+        sharing, exam, (user, *_) = portal.sharing, portal.exam, users(1)
+        asked: dict[str, Callable[[], object]] = {
+            "access_at": lambda: sharing.admin.access_at(exam, START),
+            "a page of the history": lambda: sharing.admin.history(exam=exam),
+            "a check": lambda: sharing.can(user, es.Permission.VIEW, exam),
+            "a page of exams": lambda: sharing.shared_with(user),
+        }
+        taken: list[dict[str, int]] = []
+        for number in sizes.elsewhere:
+            harness.progress(f"the past beside {number:,} events elsewhere")
+            with engine.begin() as connection:
+                for statement in _ELSEWHERE:
+                    connection.exec_driver_sql(statement.format("exam_sharing_", number))
+            taken.append({what: best(ask, "PostgreSQL", 40) for what, ask in asked.items()})
+        for what in asked:
+            ratio = taken[1][what] / taken[0][what]
+            words = f"{what} beside events elsewhere, PostgreSQL"
+            yield harness.at_most(words, sizes.elsewhere[1], ratio, NOISE)
+
+
 def growth(sizes: Sizes) -> Iterator[harness.Row]:
     in_a_ring = partial(a_listed_exam, ring=True)
     acts: Sequence[tuple[str, Callable[..., int]]] = (
@@ -315,6 +378,7 @@ def growth(sizes: Sizes) -> Iterator[harness.Row]:
             yield measured(what, "PostgreSQL", place, sizes.many // 4, act)
         with place() as open_:
             yield from unseen_beside_absent(open_, sizes)
+        yield from beside_a_trail(url, sizes)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,9 @@ import exam_sharing as es
 from databases import engine_at
 from exam_sharing.adapters.sqlalchemy import SqlStore, open_sharing
 from exam_sharing.events import ExamShared
+from exam_sharing.history import Stretch
 from exam_sharing.ports import Notifier
-from test_serial_order import Portal, act_of, something
+from test_serial_order import EXAMS, Portal, act_of, something
 from where_kept import delete_rows
 from world import START, FailingNotifier, grant_id
 
@@ -256,6 +257,12 @@ class Witness:
             self._note_what_is_over()
         assert memory.done() == done
         assert kept.kept() == memory.kept()
+        for exam in EXAMS:
+            # No event is without what it is found by.
+            entries = [
+                each.store.happened(exam, None, Stretch(limit=999)) for each in (kept, memory)
+            ]
+            assert [each.what for each in entries[0]] == [each.what for each in entries[1]]
         for event in new:
             if isinstance(event, ExamShared):
                 assert kept.store.share_record(event.share.id) == event.share

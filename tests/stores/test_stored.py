@@ -20,7 +20,11 @@ from exam_sharing.adapters.sqlalchemy import (
     verify,
 )
 from exam_sharing.adapters.sqlalchemy import sqlite_engine as new_engine
+from exam_sharing.adapters.sqlalchemy.past_people import begin_history
+from exam_sharing.events import GrantsEnded
+from exam_sharing.history import PrincipalRemoved, Stretch
 from exam_sharing.memory import MemoryStore
+from exam_sharing.policy.past import Moment
 from exam_sharing.policy.retries import GivenUp, TryAgain
 from exam_sharing.seals import SALT
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CLINIC, CT, DAN, EVA, MR, NURSES, XRAY
@@ -84,11 +88,12 @@ def filled(path):
     engine = new_engine(path)
     tables = create_all(engine)
     world = lived_in(SqlStore.over(engine, tables=tables))
-    people = SqlDirectory(engine, tables.directory)
+    people = SqlDirectory(engine, tables.directory, clock=world.clock)
     for known in world.directory.known():
         people.add(*([known.user] if hasattr(known, "user") else [known]))
     people.remove(EVA)
     with engine.begin() as connection:
+        begin_history(connection, tables.directory, START)
         # The tokens of claims are random.
         connection.execute(tables.notices.update().values(claimed_by=None))
     rows = {
@@ -139,15 +144,21 @@ def test_rows_of_the_golden_file_are_read_as_they_were_written(tmp_path):
         assert read.receipt(ANNA, request_id) == lived.store.receipt(ANNA, request_id) is not None
     assert read.outbox.waiting() == lived.store.outbox.waiting() != ()
     assert set(read.find((CT, es.ExamId("late")))) == set(lived.store.find((CT, es.ExamId("late"))))
-    assert SqlDirectory(engine, tables.directory).principals_of(DAN) == {
-        *(each.key for each in (DAN, NURSES, CLINIC))
-    }
+    people = SqlDirectory(engine, tables.directory)
+    assert people.principals_of(DAN) == {each.key for each in (DAN, NURSES, CLINIC)}
+    assert people.members_then((NURSES,), Moment(at=START)).active == {DAN}
+    removed, *_ = people.changes(None, EVA, Stretch(limit=9))
+    assert removed.what == PrincipalRemoved(at=START, principal=EVA)
+    assert [type(each.what) for each in read.happened(XRAY, ANNA, Stretch(limit=2))] == [
+        GrantsEnded,
+        GrantsEnded,
+    ]
     engine.dispose()
 
 
 def test_every_kind_of_document_is_pinned():
     golden = json.loads(GOLDEN.read_text())
-    tables = "events", "receipts"
+    tables = "events", "receipts", "changes"
     texts = [str(row[3]) for table in tables for row in golden[f"exam_sharing_{table}"]]
     unused = {kind for kind in documents._BY_KEY if not any(f'{{"{kind}":' in t for t in texts)}
     assert unused == set()

@@ -1,11 +1,13 @@
 """The laws of directories find small bugs."""
 
+import attrs
 import pytest
 from populations import what_differs_changed
 
-from exam_sharing.identifiers import GroupId
+from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.policy.facts import People
+from exam_sharing.testing.edges import LAST
 from exam_sharing.testing.laws import LawBroken, directory_laws
 
 
@@ -169,6 +171,28 @@ class AnswersForTheHidden(MemoryDirectory):
         return people, self.names(seen)
 
 
+class RemembersTodayAlone(MemoryDirectory):
+    """The past is answered of by the memberships of today."""
+
+    def members_then(self, principals, moment):
+        return super().members_then(principals, attrs.evolve(moment, at=LAST, change=None))
+
+
+class ForgetsWhoWasInactive(MemoryDirectory):
+    """Whoever is active today counts as active at any time."""
+
+    def members_then(self, principals, moment):
+        then = super().members_then(principals, moment)
+        reached = {each for _, each in then.memberships}.union(principals)
+        users = {each for each in reached if self.user_is_active(each)}
+        return attrs.evolve(then, active=frozenset(users))
+
+    def user_is_active(self, principal):
+        known = self.user(principal) if isinstance(principal, UserId) else None
+        return known is not None and known.active
+
+
+PAST = "every-answer-of-the-past-is-given-again"
 UNSEEN = "hidden-principals-do-not-shorten-an-answer"
 CHANGE = "every-answer-sees-every-change"
 
@@ -188,6 +212,8 @@ BUGS = [
     (RemembersWhomItSaw, CHANGE),
     (RemembersNames, CHANGE),
     (RemembersPaths, CHANGE),
+    (RemembersTodayAlone, PAST),
+    (ForgetsWhoWasInactive, PAST),
 ]
 
 

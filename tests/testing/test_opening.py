@@ -210,7 +210,7 @@ def with_shared(attribute):
 @pytest.mark.parametrize(
     ("attribute", "capability", "left"),
     [
-        ("_events", {"events": MemoryStore.events}, "events"),
+        ("_trail", {"events": MemoryStore.events}, "events"),
         ("_shares", {"share_record": MemoryStore.share_record}, "records of shares"),
     ],
 )

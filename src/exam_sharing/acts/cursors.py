@@ -81,6 +81,26 @@ def notice_position(cursor: str | None) -> int | None:
     return int(digits)
 
 
+def history_cursor_after(at: datetime, kind: int, number: int) -> str:
+    """Return the cursor of the place behind an entry of the history, of one of two kinds."""
+    return cursor_after(at.isoformat(), f"history {kind} {number}")
+
+
+def history_position(cursor: str | None) -> tuple[datetime, int, int] | None:
+    """Return the time, the kind and the number that a cursor of a history was made from."""
+    parts = position(cursor)
+    if parts is None:
+        return None
+    found = re.fullmatch(r"history ([01]) ([0-9]{1,18})", parts[1])
+    if found is None:
+        raise _no_cursor()
+    try:
+        at = instant("after", datetime.fromisoformat(parts[0]))
+    except (ExamSharingError, ValueError):
+        raise _no_cursor() from None
+    return at, int(found[1]), int(found[2])
+
+
 def page_limit(limit: int) -> int:
     """Return the number of items of a page; raise an error of ours if it cannot be one."""
     require_instance("limit", limit, int)

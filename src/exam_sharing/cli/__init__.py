@@ -18,6 +18,7 @@ from exam_sharing.cli import (
     grants,
     media,
     notices,
+    past,
     people,
     release_standby,
     seals,
@@ -49,6 +50,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *(grants.share, grants.unshare),
     *(access.access, access.who_can, access.can, access.shared_with),
     *(seals.seal, seals.verify),
+    *(past.who_could, past.history),
     *(notices.notices, check_store.check_store, check_histories.check_histories),
     release_standby.release_standby,
 )

@@ -160,6 +160,18 @@ def time(text: str) -> datetime:
         raise ArgumentTypeError(_TOO_FAR) from None
 
 
+def ago(text: str) -> datetime:
+    """Read a time of the past: as `time`, but a duration is before now."""
+    duration = _DURATION.fullmatch(text)
+    if duration is None:
+        return time(text)
+    number, unit = duration.groups()
+    try:
+        return datetime.now(UTC) - timedelta(**{_UNITS[unit]: int(number)})
+    except (OverflowError, ValueError):
+        raise ArgumentTypeError(_TOO_FAR) from None
+
+
 def _by_this_clock(naive: datetime) -> datetime:
     try:
         before, after = (naive.replace(fold=fold).astimezone() for fold in (0, 1))

@@ -33,6 +33,7 @@ from exam_sharing import ReasonCode, documents
 from exam_sharing.cli.commands import Command, ExitCode, NotPrinted, Portal, command, names_in, need
 from exam_sharing.cli.parsing import DATABASE, Argument
 from exam_sharing.cli.words import Words
+from exam_sharing.policy.requests import HostEnding, Withdrawal
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -247,12 +248,31 @@ def _tagged(**tag: object) -> Callable[[object], dict[str, Any]]:
     return lambda value: {**tag, **documents.fields_of(value, _FORMS)}
 
 
+def _without_why(act: str) -> Callable[[object], dict[str, Any]]:
+    """Return a form of a request of the host, without what the host wrote."""
+
+    def form(request: Any) -> dict[str, Any]:
+        names = (field.name for field in attrs.fields(type(request)) if field.name != "why")
+        return {"act": act, **documents.fields_of(request, _FORMS, *names)}
+
+    return form
+
+
 _FORMS: Final[documents.Forms] = {
     es.UserId: lambda user: {"user": user.value},
     es.GroupId: lambda group: {"group": group.value},
     es.ShareRequest: _tagged(act="share"),
     es.UnshareRequest: _tagged(act="unshare"),
     es.NarrowRequest: _tagged(act="narrow"),
+    es.RevokeRequest: _tagged(act="revoke"),
+    # The host's words may hold anything.
+    HostEnding: _without_why(act="end by host"),
+    Withdrawal: _without_why(act="withdraw"),
+    es.Happening: lambda entry: {
+        "number": entry.number,
+        "kind": type(entry.what).__name__,
+        **documents.fields_of(entry.what, _FORMS),
+    },
     es.Permitted: _tagged(permitted=True),
     es.Denied: _tagged(permitted=False),
     Reply: lambda reply: {"kind": reply.kind, **plain(reply.facts)},

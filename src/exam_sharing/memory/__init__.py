@@ -41,6 +41,7 @@ def memory_ports(
         notifier=MemoryNotifier() if notifier is None else notifier,
         audit=kept,
         host_facts=NoHostFacts() if host_facts is None else host_facts,
+        history=kept,
     )
 
 
@@ -70,12 +71,12 @@ def open_sharing(
         InvalidValue: the clock returns a naive time, or a port lacks methods.
         WrongKind: the policy is of another type.
     """
+    now = (lambda: datetime.now(UTC)) if clock is None else clock
+    people = MemoryDirectory(clock=now) if directory is None else directory
     return Sharing(
         policy=Policy() if policy is None else policy,
-        ports=memory_ports(
-            store=store, directory=directory, notifier=notifier, host_facts=host_facts
-        ),
-        clock=(lambda: datetime.now(UTC)) if clock is None else clock,
+        ports=memory_ports(store=store, directory=people, notifier=notifier, host_facts=host_facts),
+        clock=now,
         new_id=(lambda: str(uuid4())) if new_id is None else new_id,
         sends_at_once=True,
     )

@@ -4,7 +4,8 @@ Any number of threads may read and change it at once; each answer is true of one
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from heapq import merge
 from itertools import takewhile
 from threading import Lock
@@ -23,13 +24,18 @@ from exam_sharing.directories import (
     Named,
     everybody,
     path_between,
+    recorded,
     require_not_removed,
     walk,
 )
 from exam_sharing.errors import MembershipCycle
+from exam_sharing.history import Happening, Stretch
 from exam_sharing.identifiers import GroupId, Keys, PrincipalId, PrincipalKey, UserId
+from exam_sharing.memory.past import PastPeople
 from exam_sharing.names import SHORT, Findable, KeyKind, SearchKey, Typed
 from exam_sharing.policy.facts import PeopleBehind, Profile
+from exam_sharing.policy.past import Moment, PeopleThen, Span
+from exam_sharing.ports import PeopleHistory
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import checks_arguments, checks_itself, require_kind, tuple_of
 
@@ -129,17 +135,23 @@ class NameIndex:
 
 
 @checks_arguments
-class MemoryDirectory(KeptDirectory):
+class MemoryDirectory(KeptDirectory, PeopleHistory):
     """A directory in memory, safe for threads: the embedded default, and the reference for others.
 
-    The rules of visibility are called anew each time; see `KeptDirectory`.
+    The rules of visibility are called anew each time; see `KeptDirectory`. `clock` gives the time
+    of each change for the history; by default it is the clock of the machine.
     """
 
     def __init__(
-        self, *, visible: IsVisible = everybody, members_visible: AreMembersVisible = everybody
+        self,
+        *,
+        visible: IsVisible = everybody,
+        members_visible: AreMembersVisible = everybody,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__(visible=visible, members_visible=members_visible)
+        super().__init__(visible=visible, members_visible=members_visible, clock=clock)
         self._lock = Lock()
+        self._past = PastPeople()
         self._known: dict[PrincipalKey, Known] = {}
         self._removed: set[PrincipalKey] = set()
         self._groups: dict[PrincipalKey, set[PrincipalKey]] = {}
@@ -277,16 +289,16 @@ class MemoryDirectory(KeptDirectory):
             return self._index
 
     @override
-    def _put(self, known: Known) -> None:
+    def _put(self, known: Known, at: datetime) -> None:
         with self._lock:
             require_not_removed(known, self._removed)
             if isinstance(known, Group):
                 if self._would_hold_itself(known):
                     raise MembershipCycle(known.id.value)
-                self._replace(known.id.key, known)
+                self._replace(known.id, known, at)
                 self.kept_principals.clear()
             else:
-                self._replace(known.user.id.key, known)
+                self._replace(known.user.id, known, at)
                 self.kept_principals.pop(known.user.id.key, None)
 
     def _would_hold_itself(self, group: Group) -> bool:
@@ -298,17 +310,19 @@ class MemoryDirectory(KeptDirectory):
         return any(below.key == key or above in members for below, above in pairs)
 
     @override
-    def _forget(self, key: PrincipalKey) -> bool:
+    def _forget(self, principal: PrincipalId, at: datetime) -> bool:
         with self._lock:
-            if key not in self._known:
+            if principal.key not in self._known:
                 return False
-            self._replace(key, None)
-            self._removed.add(key)
+            self._replace(principal, None, at)
+            self._removed.add(principal.key)
             self.kept_principals.clear()
             return True
 
-    def _replace(self, key: PrincipalKey, new: Known | None) -> None:
+    def _replace(self, principal: PrincipalId, new: Known | None, at: datetime) -> None:
+        key = principal.key
         old = self._known.get(key)
+        self._past.record(principal, recorded(old), recorded(new), at)
         before, after = _members(old), _members(new)
         for member in before - after:
             groups = self._groups[member.key]
@@ -323,6 +337,34 @@ class MemoryDirectory(KeptDirectory):
             del self._known[key]
         else:
             self._known[key] = new
+
+    @override
+    def remembers(self, at: datetime) -> bool:
+        return True
+
+    @override
+    def members_then(self, principals: Iterable[PrincipalId], moment: Moment) -> PeopleThen:
+        principals = tuple_of("principals", principals, UserId, GroupId)
+        with self._lock:
+            return self._past.below(principals, moment)
+
+    @override
+    def groups_then(self, user: UserId, moment: Moment) -> PeopleThen:
+        with self._lock:
+            return self._past.above(user, moment)
+
+    @override
+    def changes(
+        self, spans: Iterable[Span] | None, user: UserId | None, wanted: Stretch
+    ) -> tuple[Happening, ...]:
+        named = None if spans is None else tuple_of("spans", spans, Span)
+        with self._lock:
+            return self._past.about(named, user, wanted)
+
+    @override
+    def last_change(self) -> int:
+        with self._lock:
+            return len(self._past.changes)
 
     def _above(self, key: PrincipalKey) -> Keys:
         return frozenset(walk((key,), self._groups_of))

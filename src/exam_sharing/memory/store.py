@@ -22,6 +22,7 @@ from exam_sharing.errors import AlreadyExists, BatchSealed, Conflict, StoreFaile
 from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import OWNER, EndedAs, EndedGrant, Grant, HowEnded, Permission
+from exam_sharing.history import Happening, Stretch
 from exam_sharing.identifiers import (
     BatchId,
     ExamId,
@@ -33,8 +34,10 @@ from exam_sharing.identifiers import (
     UserId,
 )
 from exam_sharing.memory.outbox import MemoryOutbox
+from exam_sharing.memory.past import Trail
 from exam_sharing.memory.ready import Place, ReadyExam, newest_first, remove_place
 from exam_sharing.policy.facts import ExamGrants, Involvement
+from exam_sharing.policy.past import ExamPast, Moment
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.retries import LOCK_TIMEOUT, longest_delay
 from exam_sharing.policy.views import VisibleExam
@@ -53,6 +56,7 @@ class MemoryStore(
     ports.GrantWriter,
     ports.AccessReader,
     ports.AuditTrail,
+    ports.SharingHistory,
 ):
     """Every port that keeps something, in memory; the reference for other stores.
 
@@ -77,7 +81,7 @@ class MemoryStore(
         self._shared: defaultdict[PrincipalKey, list[Place]] = defaultdict(list)
         self._shares: dict[ShareId, Share] = {}
         self._receipts: dict[tuple[UserId, str], ports.StoredReceipt] = {}
-        self._events: list[Event] = []
+        self._trail = Trail()
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
@@ -139,7 +143,7 @@ class MemoryStore(
             sharing = attrs.evolve(ready.sharing, version=version)
             self._ready[exam.value] = ReadyExam.of(owned, sharing, when)
             versions = {exam: version}
-            self._events.append(
+            self._trail.append(
                 ExamTransferred(at=when, exam=exam, before=before, after=owner, versions=versions)
             )
 
@@ -258,7 +262,7 @@ class MemoryStore(
         if changes.receipt is not None:
             self._receipts[changes.receipt.actor, changes.receipt.request_id] = changes.receipt
         self.outbox.put(changes.notices)
-        self._events.append(changes.event)
+        self._trail.append(changes.event)
         self._ready.update({ready.exam.id.value: ready for ready in after})
 
     def _list(self, before: ReadyExam, after: ReadyExam) -> None:
@@ -289,12 +293,34 @@ class MemoryStore(
     @override
     def record(self, event: Event) -> None:
         with self._lock:
-            self._events.append(event)
+            self._trail.append(event)
 
     def events(self) -> tuple[Event, ...]:
         """Return every event, in the order in which they were written."""
         with self._lock:
-            return tuple(self._events)
+            return tuple(self._trail.events)
+
+    @override
+    def past(self, exam: ExamId, moment: Moment) -> ExamPast:
+        with self._lock:
+            version = moment.version
+            if version is None:
+                version = self._trail.version_at(exam, moment.at)
+            found = next(iter(self.find((exam,))), None)
+            sharing = self.read((exam,), ended=True)[exam]
+            handovers = self._trail.handovers(exam)
+        return ExamPast(exam=found, version=version, sharing=sharing, handovers=handovers)
+
+    @override
+    def happened(
+        self, exam: ExamId | None, user: UserId | None, wanted: Stretch
+    ) -> tuple[Happening, ...]:
+        with self._lock:
+            if exam is None:
+                return self._trail.about([user] if user else [], None, wanted)
+            past = self.read((exam,), ended=True)[exam]
+            made = [*past.grants, *(each.grant for each in past.ended)]
+            return self._trail.about([exam, *(grant.id for grant in made)], user, wanted)
 
     @override
     @checks_itself

@@ -51,6 +51,7 @@ class StorePorts:
 
     Attributes:
         store: what `open_store` returned, for capabilities beyond the ports.
+        history: what the store keeps of the past; `None` where it keeps nothing.
     """
 
     exams: ports.ExamReader
@@ -61,6 +62,7 @@ class StorePorts:
     outbox: ports.Outbox
     audit: ports.AuditTrail
     store: Any = None
+    history: ports.SharingHistory | None = None
 
     def with_people(self, directory: ports.Directory, *, notifier: ports.Notifier) -> ports.Ports:
         """Return these ports with the ones that a store does not have."""
@@ -69,11 +71,16 @@ class StorePorts:
             directory=directory,
             notifier=notifier,
             host_facts=ports.NoHostFacts(),
+            history=self.history,
         )
 
 
 _PORTS: Final[Mapping[str, type]] = MappingProxyType(
-    {name: port for name, port in get_type_hints(StorePorts).items() if name != "store"}
+    {
+        name: port
+        for name, port in get_type_hints(StorePorts).items()
+        if name not in {"store", "history"}
+    }
 )
 
 
@@ -175,7 +182,9 @@ def _ports_of(store: object) -> StorePorts:
         raise StoreNotUsable(f"returned the class {store.__name__} instead of calling it")
     found, kind = _found_ports(store), type(store).__name__
     if None not in found.values():
-        return StorePorts(**found, store=store)
+        history: Any = getattr(store, "history", store)
+        kept = None if lacking(history, ports.SharingHistory) else history
+        return StorePorts(**found, store=store, history=kept)
     if isinstance(store, contextlib.AbstractAsyncContextManager):
         raise StoreNotUsable(f"returned {kind}, which is asynchronous; {_AT_ONCE}")
     missing: list[str] = []

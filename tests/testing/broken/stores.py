@@ -342,7 +342,7 @@ class AuditsWhatNeverHappened(MemoryStore):
         self.record(changes.event)
         written = super().commit(changes)
         if written:
-            self._events.pop()
+            self._trail.events.pop()
         return written
 
 
@@ -620,6 +620,47 @@ class OpensGrantsOfOthers(_AnswersAtOnce):
 
     def facts_involved(self, user, principals, named, now, *, own):
         return super().facts_involved(user, principals, named, now, own=False)
+
+
+class AnswersOfToday(MemoryStore):
+    """The past of an exam is always its present version."""
+
+    def past(self, exam, moment):
+        past = super().past(exam, moment)
+        return attrs.evolve(past, version=past.sharing.version)
+
+
+class ExcludesTheMoment(MemoryStore):
+    """A version made exactly at a time is not yet there at that time."""
+
+    def past(self, exam, moment):
+        earlier = moment.at - TICK if moment.version is None else moment.at
+        return super().past(exam, attrs.evolve(moment, at=earlier))
+
+
+class ForgetsWhatEnded(MemoryStore):
+    """The past of an exam has only the grants that stand today."""
+
+    def past(self, exam, moment):
+        past = super().past(exam, moment)
+        return attrs.evolve(past, sharing=attrs.evolve(past.sharing, ended=()))
+
+
+class HidesRefusals(MemoryStore):
+    """Histories hold what was done, and no refusals."""
+
+    def happened(self, exam, user, wanted):
+        found = super().happened(exam, user, wanted)
+        return tuple(each for each in found if not isinstance(each.what, ActRefused))
+
+
+class LosesEntriesOfOneTime(MemoryStore):
+    """The next page of a history begins behind the time of the last entry."""
+
+    def happened(self, exam, user, wanted):
+        if wanted.after is not None:
+            wanted = attrs.evolve(wanted, after=(wanted.after[0], 0))
+        return super().happened(exam, user, wanted)
 
 
 BROKEN_STORES = [

@@ -48,6 +48,7 @@ KINDS = {"Stores": "law", "Engines": "case", "Portals": "case"}
 
 ALONE = "its acts never run at once"
 LOOK_ALIKES = "no two ids in its stories look alike"
+PAST = "it asks nothing of the past"
 RELAYS = "one relay tries every notice each time"
 
 UNSEEN = {
@@ -80,6 +81,11 @@ UNSEEN = {
     "NumbersBeforehand": ALONE,
     "ReadsHiddenBatches": "acts look again at what they are given",
     "OpensGrantsOfOthers": "acts look again at what they are given",
+    "AnswersOfToday": PAST,
+    "ExcludesTheMoment": PAST,
+    "ForgetsWhatEnded": PAST,
+    "HidesRefusals": PAST,
+    "LosesEntriesOfOneTime": PAST,
     "UploadsOverGrants": "no act in its stories is on an exam that is not there",
 }
 """Why the machine does not catch a variant."""

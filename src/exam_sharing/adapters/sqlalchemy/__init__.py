@@ -123,7 +123,8 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
     known = given_tables(tables)
     database = own_database(engine, known)
     store = store_over(database, exams)
-    people = SqlDirectory(engine, known.directory) if directory is None else directory
+    now = (lambda: datetime.now(UTC)) if clock is None else clock
+    people = SqlDirectory(engine, known.directory, clock=now) if directory is None else directory
     ports = sql_ports(store, directory=people, notifier=notifier, host_facts=host_facts)
     standby = standby_reading(reading, database, ports, exams, stale_seconds_accepted)
     return _sharing(ports, policy, clock, new_id, standby)

@@ -12,7 +12,8 @@ A walk is one recursive statement, which goes up from members to groups, or down
 members, and passes each principal once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
 from typing import Any, Final, TypeAlias
@@ -35,6 +36,7 @@ from exam_sharing.adapters.sqlalchemy.name_search import (
     put_principals,
     storable,
 )
+from exam_sharing.adapters.sqlalchemy.past_people import SqlPeopleHistory, put_changes
 from exam_sharing.adapters.sqlalchemy.reading import Question
 from exam_sharing.adapters.sqlalchemy.tables import DirectoryTables, one_of
 from exam_sharing.directories import (
@@ -47,9 +49,11 @@ from exam_sharing.directories import (
     Named,
 )
 from exam_sharing.errors import MembershipCycle
+from exam_sharing.history import Happening, Stretch
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Findable, Typed
 from exam_sharing.policy.facts import People, PeopleBehind, Profile
+from exam_sharing.policy.past import Moment, PeopleThen, Span
 from exam_sharing.ports import PeopleReader
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import checks_arguments, require_kind, tuple_of
@@ -66,12 +70,13 @@ _FIRST_STEPS: Final = 64
 
 
 @checks_arguments
-class SqlDirectory(KeptDirectory, PeopleReader):
+class SqlDirectory(KeptDirectory, PeopleReader, SqlPeopleHistory):
     """A directory in the tables of a database, for hosts that keep none of their own.
 
     Threads and processes may read and change it at the same time. `visible` is whether an actor may
     see a user or a group at all; `members_visible`, whether they may see the members of a group.
     Both are called each time. Any result but `True` means no. Their exceptions are passed on.
+    `clock` gives the time of each change for the history; by default it is the machine's.
 
     Raises:
         InvalidValue: the engine is for another database, or cannot begin or roll back transactions.
@@ -85,13 +90,38 @@ class SqlDirectory(KeptDirectory, PeopleReader):
         *,
         visible: directories.IsVisible = directories.everybody,
         members_visible: directories.AreMembersVisible = directories.everybody,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        super().__init__(visible=visible, members_visible=members_visible)
+        super().__init__(visible=visible, members_visible=members_visible, clock=clock)
         require_kind("tables", tables, DirectoryTables)
         self._transactions = OwnTransactions(checked_engine(engine))
-        self._tables = tables
+        self._tables = self._history = tables
         self._search = NameSearch(tables)
         self._walks = _Walks(tables)
+
+    # Its own methods, so that a subclass that overrides what is asked of today is noticed.
+    @override
+    def members_then(self, principals: Iterable[PrincipalId], moment: Moment) -> PeopleThen:
+        return super().members_then(principals, moment)
+
+    @override
+    def groups_then(self, user: UserId, moment: Moment) -> PeopleThen:
+        return super().groups_then(user, moment)
+
+    @override
+    def changes(
+        self, spans: Iterable[Span] | None, user: UserId | None, wanted: Stretch
+    ) -> tuple[Happening, ...]:
+        return super().changes(spans, user, wanted)
+
+    @override
+    def last_change(self) -> int:
+        return super().last_change()
+
+    @override
+    def remembers(self, at: datetime) -> bool:
+        """Return true: whoever was not recorded was not there."""
+        return True
 
     @property
     def gives_way(self) -> bool:
@@ -210,7 +240,7 @@ class SqlDirectory(KeptDirectory, PeopleReader):
 
     @override
     @or_conflict
-    def _put(self, known: Known) -> None:
+    def _put(self, known: Known, at: datetime) -> None:
         row, found = _row_of(known)
         key, names = row["key"], tuple(row[name] for name in _NAMES)
         with self._transactions.writing() as connection:
@@ -229,6 +259,8 @@ class SqlDirectory(KeptDirectory, PeopleReader):
             if isinstance(known, Group):
                 self._require_no_cycle(connection, known)
                 self._replace_members(connection, known)
+            state = {principal_of(key): directories.recorded(known)}
+            put_changes(connection, self._tables, state, at)
 
     def _replace_search_keys(
         self, connection: Connection, row: Mapping[str, Any], found: Findable
@@ -252,18 +284,19 @@ class SqlDirectory(KeptDirectory, PeopleReader):
 
     @override
     @or_conflict
-    def _forget(self, key: PrincipalKey) -> bool:
+    def _forget(self, principal: PrincipalId, at: datetime) -> bool:
         """Delete a user or a group; its key, and its memberships in groups, are kept."""
-        tables = self._tables
+        tables, key = self._tables, principal.key
         with self._transactions.writing() as connection:
-            if isinstance(principal_of(key), GroupId):
+            if isinstance(principal, GroupId):
                 self._lock_memberships(connection)  # Before the row, as in `_put`.
-            principal = delete(tables.principals).where(tables.principals.c.key == key)
-            known = connection.execute(principal).rowcount > 0
+            row = delete(tables.principals).where(tables.principals.c.key == key)
+            known = connection.execute(row).rowcount > 0
             if known:
                 connection.execute(insert(tables.removed), {"key": key})
             for column in (tables.search_keys.c.key, tables.memberships.c.group_key):
                 connection.execute(delete(column.table).where(column == key))
+            put_changes(connection, tables, {principal: None}, at)
             return known
 
     def _lock_memberships(self, connection: Connection) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args, get_origin
 import attrs
 from sqlalchemy import Row
 
-from exam_sharing import events
+from exam_sharing import events, history
 from exam_sharing import identifiers as ids
 from exam_sharing.errors import StoreFailed
 from exam_sharing.exams import Exam, UploadBatch
@@ -139,6 +139,11 @@ _LINES: Final = _Form(
 _CLAIMED: Final = _Form(bool, lambda token: token is not None)
 
 EXAMS: Final = Rows(Exam)
+# An exam beside a grant: both have an id and a time of upload.
+OF_EXAM: Final = "exam_"
+EXAM_BESIDE: Final = Rows(
+    Exam, {field.name: f"{OF_EXAM}{field.name}" for field in attrs.fields(Exam)}
+)
 BATCHES: Final = Rows(UploadBatch)
 GRANTS: Final = Rows(Grant, lines=_LINES)
 NOTICES: Final = Rows(events.WaitingNotice, {"to": "reader", "exam_ids": "exams"})
@@ -190,8 +195,13 @@ class Records:
     shares: Mapping[str, plans.Share] = attrs.field(factory=dict)
 
 
-def text_of(value: events.Event | Receipt) -> str:
-    """Return the document of a receipt or an event; it is ASCII, whatever the value holds."""
+def text_of(
+    value: events.Event | history.DirectoryChange | history.HistoryBegan | Receipt,
+) -> str:
+    """Return the document of a receipt, an event, or a change of a directory without its name.
+
+    It is ASCII, whatever the value holds.
+    """
     return _dumped(_plain(value))
 
 
@@ -200,6 +210,16 @@ def event_of(text: str, records: Records) -> events.Event:
     event = _value(json.loads(text), records)
     if isinstance(event, events.Event):
         return event
+    raise _unknown()
+
+
+def change_of(text: str, name: str | None) -> history.DirectoryChange:
+    """Return the change of a document, and the name that is kept beside it."""
+    change = _value(json.loads(text), Records())
+    if isinstance(change, history.PrincipalRemoved):
+        return change
+    if isinstance(change, history.UserChanged | history.GroupChanged):
+        return attrs.evolve(change, name=name or "")
     raise _unknown()
 
 
@@ -299,8 +319,10 @@ _OF_THE_MOMENT: Final = frozenset({"names", "token", "unconfirmed"})
 """What a receipt has of the moment when it is returned, and is not kept."""
 
 
-def _fields(kind: type[attrs.AttrsInstance]) -> _Kind:
-    names = [each.name for each in attrs.fields(kind) if each.name not in _OF_THE_MOMENT]
+def _fields(kind: type[attrs.AttrsInstance], *apart: str) -> _Kind:
+    """Return the kind of a class of attrs, without fields that are kept apart."""
+    left_out = _OF_THE_MOMENT.union(apart)
+    names = [each.name for each in attrs.fields(kind) if each.name not in left_out]
     return _Kind(
         kind.__name__,
         kind,
@@ -344,6 +366,8 @@ _KINDS: Final = (
     *map(_member, (requests.Reshares, requests.Scope)),
     *map(_fields, (events.ActRefused, events.ExamShared, events.ExamTransferred)),
     *map(_fields, (events.GrantsEnded, requests.HostEnding, requests.Withdrawal)),
+    *(_fields(kind, "name") for kind in (history.UserChanged, history.GroupChanged)),
+    *map(_fields, (history.PrincipalRemoved, history.HistoryBegan)),
     *map(_fields, (requests.ShareRequest, requests.UnshareRequest)),
     *map(_fields, (requests.NarrowRequest, requests.RevokeRequest)),
     *map(_fields, (Reason, plans.ShareOutcome, plans.ShareReceipt, plans.UnshareReceipt)),

@@ -41,12 +41,11 @@ from exam_sharing.adapters.sqlalchemy.database import (
     is_inserted,
 )
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words, or_conflict
-from exam_sharing.adapters.sqlalchemy.logs import event_row
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.reading import Question
-from exam_sharing.adapters.sqlalchemy.tables import Tables, one_of
+from exam_sharing.adapters.sqlalchemy.tables import one_of
+from exam_sharing.adapters.sqlalchemy.trail import SqlTrail, put_event
 from exam_sharing.errors import Conflict, StoreFailed
-from exam_sharing.events import Event
 from exam_sharing.grants import OWNER, EndedAs, Grant, HowEnded
 from exam_sharing.identifiers import (
     ExamId,
@@ -60,7 +59,7 @@ from exam_sharing.identifiers import (
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.retries import AT_ONCE, longest_delay
-from exam_sharing.validation import checks_arguments, require_kind
+from exam_sharing.validation import checks_arguments
 
 AnswerT = TypeVar("AnswerT")
 
@@ -73,13 +72,12 @@ class _BacksOff(ports.GrantWriter):
 
 
 @checks_arguments
-class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
+class SqlGrants(SqlTrail, _BacksOff, ports.GrantReader):
     """The sharing that is kept in one database: grants, receipts, notices and the audit trail."""
 
     def __init__(self, database: Database) -> None:
         """Keep the database."""
-        require_kind("database", database, Database)
-        self._transactions, self._tables = database.transactions, database.tables
+        super().__init__(database)
         self._questions = reading.questions_of(
             database.tables, self._exam_rows(), postgresql=database.transactions.postgresql
         )
@@ -174,40 +172,6 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
         """Return the record of a share, with its attestation, if there is one of that id."""
         rows = self._named(self._tables.shares, {share.value})
         return stored.share_of(rows[0]) if rows else None
-
-    @override
-    @in_our_words
-    def record(self, event: Event) -> None:
-        with self._transactions.recording() as connection:
-            put_event(connection, self._tables, event)
-
-    @in_our_words
-    def events(self) -> tuple[Event, ...]:
-        """Return every event, in the order in which they were written."""
-        events = self._tables.events
-        rows = self._transactions.rows(select(events.c.event).order_by(events.c.number))
-        texts = [row.event for row in rows]
-        # Grants and shares never change, so they may be read later than the events.
-        records = self._records_named_in(texts)
-        return tuple(stored.event_of(text, records) for text in texts)
-
-    def _records_named_in(self, texts: Collection[str]) -> stored.Records:
-        """Return the grants and the shares that some documents name."""
-        named = [stored.named_in(text) for text in texts]
-        grants = self._named(self._tables.grants, {i for ids, _ in named for i in ids})
-        shares = self._named(self._tables.shares, {i for _, ids in named for i in ids})
-        ended = [row for row in grants if row.ended_how is not None]
-        return stored.Records(
-            grants={row.id: stored.GRANTS.value_of(row) for row in grants},
-            ended={row.id: stored.ended_grant_of(row) for row in ended},
-            shares={row.id: stored.share_of(row) for row in shares},
-        )
-
-    def _named(self, table: Table, ids: AbstractSet[str]) -> Sequence[Row[Any]]:
-        if not ids:
-            return ()
-        named = select(table).where(one_of(table.c.id, "ids"))
-        return self._transactions.rows(named, ids=sorted(ids))
 
     @override
     @contextmanager
@@ -431,8 +395,3 @@ def _insert_new(connection: Connection, table: Table, rows: Sequence[Any], kind:
 def unshared_row(exam: str) -> dict[str, Any]:
     """Return the row of the version of an exam that was never shared."""
     return {"exam": exam, "version": 0, "withdrawn": False}
-
-
-def put_event(connection: Connection, tables: Tables, event: Event) -> None:
-    """Add an event to the trail."""
-    connection.execute(insert(tables.events), event_row(event))

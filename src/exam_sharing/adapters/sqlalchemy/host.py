@@ -35,6 +35,7 @@ from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, UserId
 from exam_sharing.policy.facts import Involvement
+from exam_sharing.policy.past import ExamPast, Moment
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.validation import checks_arguments, require_instance
 
@@ -134,6 +135,11 @@ class SqlSharingStore(_KeptByHost, ports.AccessReader):
     @override
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
         return _exams(self._host.batch_of(exam))
+
+    @override
+    def past(self, exam: ExamId, moment: Moment) -> ExamPast:
+        past = super().past(exam, moment)
+        return attrs.evolve(past, exam=next(iter(self._found({exam})), None))
 
     @override
     def holds(
@@ -263,6 +269,7 @@ def sql_ports(
         notifier=NoNotifier() if notifier is None else notifier,
         audit=store,
         host_facts=ports.NoHostFacts() if host_facts is None else host_facts,
+        history=store,
     )
 
 

@@ -11,7 +11,7 @@ A host on another framework, such as Django, lends a connection of the driver. C
 commit it, roll it back, reset it or close it do nothing, and no event of an engine is fired for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, Final, Protocol, cast
@@ -36,10 +36,12 @@ from exam_sharing.adapters.sqlalchemy.host import HostExams, Store, store_over
 from exam_sharing.adapters.sqlalchemy.store import put_transfer
 from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
 from exam_sharing.adapters.sqlalchemy.tables import Tables, given_tables
-from exam_sharing.conformance import require_conforming
+from exam_sharing.conformance import answers_at_once, require_conforming
 from exam_sharing.errors import InvalidArgument, StoreFailed, Unconfirmed
-from exam_sharing.identifiers import ExamId, UserId
-from exam_sharing.ports import Directory
+from exam_sharing.history import Happening, Stretch
+from exam_sharing.identifiers import ExamId, PrincipalId, UserId
+from exam_sharing.policy.past import Moment, PeopleThen, Span
+from exam_sharing.ports import PEOPLE_NOW, Directory, PeopleHistory
 from exam_sharing.validation import instant, require_instance, require_kind
 
 _DRIVERS: Final = ("psycopg", "pysqlite")
@@ -237,13 +239,36 @@ class _AskedInside:
         return ask
 
 
+class _RemembersInside(_AskedInside):
+    """The same, for a directory that keeps its history."""
+
+    def remembers(self, at: datetime) -> bool:
+        return bool(self.__getattr__("remembers")(at))
+
+    def members_then(self, principals: Iterable[PrincipalId], moment: Moment) -> PeopleThen:
+        return cast("PeopleThen", self.__getattr__("members_then")(principals, moment))
+
+    def groups_then(self, user: UserId, moment: Moment) -> PeopleThen:
+        return cast("PeopleThen", self.__getattr__("groups_then")(user, moment))
+
+    def changes(
+        self, spans: Iterable[Span] | None, user: UserId | None, wanted: Stretch
+    ) -> tuple[Happening, ...]:
+        return cast("tuple[Happening, ...]", self.__getattr__("changes")(spans, user, wanted))
+
+    def last_change(self) -> int:
+        return int(self.__getattr__("last_change")())
+
+
 def directory_inside(transaction: Connection | Session, directory: Directory) -> Directory:
     """Return a directory that reads over the connection of the transaction.
 
     A directory that does not read by the engine of the transaction reads as before.
     """
     require_conforming("directory", directory, Directory)
-    return cast("Directory", _AskedInside(directory, _connection_of(transaction)))
+    remembers = answers_at_once(directory, PeopleHistory, PEOPLE_NOW)
+    inside = _RemembersInside if remembers else _AskedInside
+    return cast("Directory", inside(directory, _connection_of(transaction)))
 
 
 def owner_changed(

@@ -222,6 +222,18 @@ class Questions:
         )
         self.above: Asked = _question(*self._above())
 
+        # What the history keeps: users and groups, then the direct members of groups.
+        yes = sa.true().label("active"), sa.true().label("sharing_in_plan")
+        flags = [_flag(people.truth(name)).label(name) for name in ("active", "sharing_in_plan")]
+        every_user = people.select(people.key, people.name, *flags)
+        every_group = teams.select(teams.key, teams.name, *yes)
+        self.states: Asked = _question(
+            every_user.where(people.named), every_group.where(teams.named)
+        )
+        self.every_state: Asked = _question(every_user, every_group)
+        self.members: Asked = _question(*self._direct_members(named=True))
+        self.every_member: Asked = _question(*self._direct_members(named=False))
+
         # What the search by name shows of a principal, by its key; and everybody that it can find.
         self._shown = (people, (active, sees_user), address), (teams, (sees_group,), no_address)
         everybody = people.select(people.key, people.name, address).where(active)
@@ -304,6 +316,14 @@ class Questions:
             columns = _key("g:", group).label("began"), _key(kept.kind, member).label("key"), seen
             inside = members.join(down, exact(group) == down.c.reached)
             yield select(*columns).select_from(inside)
+
+    def _direct_members(self, *, named: bool) -> Iterator[Select[Any]]:
+        """Yield the direct memberships of known groups."""
+        for kind, members in (("u:", self._in), ("g:", self._inside)):
+            member, group = members.c.member, members.c.group
+            rows = select(_key("g:", group).label("key"), _key(kind, member).label("member"))
+            rows = rows.where(self._groups.is_of(exact(group)))
+            yield rows.where(is_one_of(group, "groups")) if named else rows
 
     def _above(self) -> Iterator[Select[Any]]:
         """Yield every membership on the ways up from the users of the question."""

@@ -27,7 +27,14 @@ from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import FromClause
 
-from exam_sharing.adapters.sqlalchemy.documents import EXAMS, GRANTS, Rows, ended_grant_of
+from exam_sharing.adapters.sqlalchemy.documents import (
+    EXAM_BESIDE,
+    EXAMS,
+    GRANTS,
+    OF_EXAM,
+    Rows,
+    ended_grant_of,
+)
 from exam_sharing.adapters.sqlalchemy.tables import Instant, Tables, listed, one_of
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedGrant, Grant, Permission
@@ -46,11 +53,6 @@ Exams: TypeAlias = Iterable[ExamId]
 Selecting: TypeAlias = Select[Any] | sa.CompoundSelect[Any]
 
 _VISIBLE: Final = Rows(VisibleExam)
-# An exam beside a grant: both have an id and a time of upload.
-_OF_EXAM: Final = "exam_"
-_EXAM_BESIDE: Final = Rows(
-    Exam, {field.name: f"{_OF_EXAM}{field.name}" for field in attrs.fields(Exam)}
-)
 # How many principals have a select of their own, an arm, in SQLite; it joins at most 500 selects.
 _MOST_ARMS: Final = 200
 # Whether the user holds what a check asks for; in C, since each check waits for it.
@@ -314,7 +316,7 @@ class Questions:
         The database finds the row before it reads anything of the exams.
         """
         exams, versions, grants = self._exams, self._versions, self._grants
-        beside = [each.label(f"{_OF_EXAM}{each.key}") for each in exams.c]
+        beside = [each.label(f"{OF_EXAM}{each.key}") for each in exams.c]
         head = versions.c.version.label("version_read"), versions.c.withdrawn
         standing = sa.and_(grants.c.exam == exams.c.id, grants.c.closed_version.is_(None))
         return select(*others, *head, *beside, *grants.c).select_from(
@@ -485,7 +487,7 @@ def _facts_of(rows: Iterable[Any]) -> tuple[ExamFacts, ...]:
             standing[row.id] = GRANTS.value_of(row)
     facts = [
         ExamFacts(
-            exam=_EXAM_BESIDE.value_of(head),
+            exam=EXAM_BESIDE.value_of(head),
             sharing=ExamGrants(version=head.version_read or 0, grants=tuple(standing.values())),
         )
         for head, standing in found.values()

@@ -8,6 +8,7 @@ import attrs
 from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql import FromClause
 from typing_extensions import override
 
 from exam_sharing import ports
@@ -20,9 +21,10 @@ from exam_sharing.adapters.sqlalchemy.database import (
     own_database,
 )
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words, or_conflict
-from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, put_event, unshared_row
+from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, unshared_row
 from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys, Listed
 from exam_sharing.adapters.sqlalchemy.tables import Tables, one_of
+from exam_sharing.adapters.sqlalchemy.trail import put_event
 from exam_sharing.errors import AlreadyExists, BatchSealed, StoreFailed, WrongBatch
 from exam_sharing.events import ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
@@ -36,6 +38,10 @@ from exam_sharing.validation import checks_arguments, instant
 @checks_arguments
 class SqlReader(SqlGrants, ports.ExamReader, ports.FactReader):
     """The ports that read exams and access: one statement for each question."""
+
+    @override
+    def _exams_beside(self) -> FromClause:
+        return self._exam_rows()
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:

@@ -14,6 +14,7 @@ memberships there are. So it gives its members nothing.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from datetime import datetime
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -44,14 +45,29 @@ from exam_sharing.adapters.sqlalchemy.name_search import (
     put_names,
     storable,
 )
+from exam_sharing.adapters.sqlalchemy.past_people import (
+    SqlPeopleHistory,
+    begin_history,
+    lock_changes,
+    put_changes,
+    standing,
+)
 from exam_sharing.adapters.sqlalchemy.tables import DirectoryTables
 from exam_sharing.directories import Named
 from exam_sharing.errors import InvalidArgument, InvalidInput
+from exam_sharing.history import Happening, Recorded, Stretch
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import MembersSeen, People, PeopleBehind, Profile
+from exam_sharing.policy.past import Moment, PeopleThen, Span
 from exam_sharing.ports import PeopleReader, Principals
-from exam_sharing.validation import checks_arguments, checks_itself, require_kind, tuple_of
+from exam_sharing.validation import (
+    checks_arguments,
+    checks_itself,
+    instant,
+    require_kind,
+    tuple_of,
+)
 
 _Rows: TypeAlias = Sequence[Any]
 
@@ -60,7 +76,7 @@ _CHUNK: Final = 5_000
 
 
 @checks_arguments
-class TableDirectory(PeopleReader):
+class TableDirectory(PeopleReader, SqlPeopleHistory):
     """A directory over the host's own tables, of which it only reads the given columns.
 
     Over an engine it reads what is committed, and inside of `joined` what the transaction sees.
@@ -78,6 +94,9 @@ class TableDirectory(PeopleReader):
         search: our tables for finding names among many, such as `define_tables(…).directory`. Keep
             them by `update_search` and `rebuild_search`. They find a principal; the host's tables
             decide whether it is shown, and under which name.
+        history: our tables for the history of users and groups, such as those of the search. Keep
+            them by `record_changes` and `record_everybody`. Without them, and before the first
+            `record_everybody`, answers about the past are not certain.
 
     Raises:
         InvalidArgument: columns that belong together are of two tables or of two types, or an id is
@@ -95,8 +114,10 @@ class TableDirectory(PeopleReader):
         users_in_groups: MemberColumns | None = None,
         groups_in_groups: MemberColumns | None = None,
         search: DirectoryTables | None = None,
+        history: DirectoryTables | None = None,
     ) -> None:
         require_kind("search", search, DirectoryTables, type(None))
+        require_kind("history", history, DirectoryTables, type(None))
         self._questions = Questions(
             users=users,
             groups=groups,
@@ -105,6 +126,30 @@ class TableDirectory(PeopleReader):
         )
         self._search = None if search is None else NameSearch(search, self._questions.shown)
         self._transactions = transactions_of(database)
+        self._history = history
+
+    # Its own methods, so that a subclass that overrides what is asked of today is noticed.
+    @override
+    def remembers(self, at: datetime) -> bool:
+        return super().remembers(at)
+
+    @override
+    def members_then(self, principals: Iterable[PrincipalId], moment: Moment) -> PeopleThen:
+        return super().members_then(principals, moment)
+
+    @override
+    def groups_then(self, user: UserId, moment: Moment) -> PeopleThen:
+        return super().groups_then(user, moment)
+
+    @override
+    def changes(
+        self, spans: Iterable[Span] | None, user: UserId | None, wanted: Stretch
+    ) -> tuple[Happening, ...]:
+        return super().changes(spans, user, wanted)
+
+    @override
+    def last_change(self) -> int:
+        return super().last_change()
 
     @checks_itself
     def over(self, database: Engine | Connection | Session | Transactions) -> "TableDirectory":
@@ -242,11 +287,64 @@ class TableDirectory(PeopleReader):
         rows = inside.ask(self._questions.everybody, **self._asked(()))
         _put_names(inside, tables, None, _names_in(rows))
 
+    @checks_itself
+    def record_changes(
+        self, transaction: Connection | Session, *principals: PrincipalId, at: datetime
+    ) -> None:
+        """Record how some users and groups are now, in the transaction that has changed them.
+
+        Name each user whose name, `active`, `sharing_in_plan` or `where` has changed, each group
+        whose name, `where` or direct members have changed, and who is new or gone. What has not
+        changed is not recorded. `at` is aware. On PostgreSQL, others who record the same principals
+        wait until the transaction ends.
+
+        Raises:
+            InvalidArgument: there is no transaction, the time is naive, or the directory has no
+                tables for its history.
+            StoreFailed: the database does not answer.
+        """
+        named = tuple_of("principals", principals, UserId, GroupId)
+        self._record(self._inside(transaction), named, instant("at", at))
+
+    @checks_itself
+    def record_everybody(self, transaction: Connection | Session, *, at: datetime) -> None:
+        """Record how all users and groups are now; errors as before.
+
+        The first call begins the history. Call it again after changes that were not recorded, such
+        as a bulk load.
+        """
+        self._record(self._inside(transaction), None, instant("at", at))
+
+    @in_our_words
+    def _record(
+        self, inside: Transactions, named: Sequence[PrincipalId] | None, at: datetime
+    ) -> None:
+        """Record how some principals are, or everybody for `None`."""
+        tables, questions, asked = self._kept(), self._questions, self._asked(named or ())
+        with inside.reading() as connection:
+            lock_changes(connection, None if named is None else [p.key for p in named])
+            known = standing(connection, tables) if named is None else named
+            states: dict[PrincipalId, Recorded | None] = dict.fromkeys(known)
+            asks = questions.states, questions.members
+            if named is None:
+                asks = questions.every_state, questions.every_member
+            rows, memberships = (inside.ask(question, **asked) for question in asks)
+            states |= _states(rows, memberships)
+            in_order = sorted(states, key=lambda each: each.key)
+            for start in range(0, len(in_order), _CHUNK):
+                chunk = {each: states[each] for each in in_order[start : start + _CHUNK]}
+                put_changes(connection, tables, chunk, at)
+            if named is None:
+                begin_history(connection, tables, at)
+
+    def _inside(self, transaction: Connection | Session) -> Transactions:
+        require_connected("transaction", transaction, Connection, Session)
+        return transactions_of(transaction)
+
     def _search_in(self, transaction: Connection | Session) -> tuple[DirectoryTables, Transactions]:
         if self._search is None:
             raise InvalidArgument("search", "must be given to the directory: `tables.directory`")
-        require_connected("transaction", transaction, Connection, Session)
-        return self._search.tables, transactions_of(transaction)
+        return self._search.tables, self._inside(transaction)
 
     def _choices(
         self, actor: UserId, leave_out: Principals
@@ -295,6 +393,26 @@ def _put_names(
             chunk = asked[start : start + _CHUNK]
             named = {key: found[key] for key in chunk if key in found}
             put_names(connection, tables, chunk, named)
+
+
+def _states(rows: _Rows, memberships: _Rows) -> dict[PrincipalId, Recorded]:
+    """Return the states of users and groups; ids that are no identifiers of ours are left out."""
+    held: dict[str, set[PrincipalId]] = {}
+    for row in memberships:
+        member = _principal(row.member)
+        if member is not None:
+            held.setdefault(row.key, set()).add(member)
+    found = ((_principal(row.key), row) for row in rows)
+    return {
+        each: Recorded(
+            name=row.name,
+            active=bool(row.active),
+            sharing_in_plan=bool(row.sharing_in_plan),
+            members=frozenset(held.get(row.key, ())),
+        )
+        for each, row in found
+        if each is not None
+    }
 
 
 def _everybody_found(_principal: PrincipalId) -> bool:

@@ -196,10 +196,14 @@ class DirectoryTables:
     memberships: Table  #: the direct members of groups, known or not
     search_keys: Table  #: whole names, and starts of addresses and words, of active principals
     removed: Table  #: the keys of removed users and groups, which are never used again
+    changes: Table  #: every change of a user or group, its name beside its document
+    change_keys: Table  #: the keys of the principals that each change was inside of
+    past_members: Table  #: who was a member of a group, from one change until another
 
     def all(self) -> tuple[Table, ...]:
         """Return every table, in an order in which they can be created."""
-        return self.principals, self.memberships, self.search_keys, self.removed
+        now = self.principals, self.memberships, self.search_keys, self.removed
+        return *now, self.changes, self.change_keys, self.past_members
 
 
 @attrs.frozen(kw_only=True)
@@ -217,6 +221,7 @@ class Tables:
     notices: Table  #: those that wait, and those that were given up, without their messages
     events: Table  #: the audit trail
     seals: Table  #: each with the leaves of the records that it covers
+    subjects: Table  #: whom and what each event is about, by which it is found
     schema: Table  #: one row, with the number of the shape of all tables
     directory: DirectoryTables  #: empty where the host has a directory of its own
 
@@ -384,6 +389,21 @@ def _define(names: _Names) -> Tables:
         # Operators page by number, and SQLite would otherwise reuse the number of a sent notice.
         sqlite_autoincrement=True,
     )
+    subjects = table(
+        "subjects",
+        _key("subject", _KEY),
+        Column("at", Instant(), primary_key=True),
+        Column("number", sa.BigInteger(), primary_key=True, autoincrement=False),
+        Column("version", sa.BigInteger(), comment="of an exam, if the event made one"),
+        Column("owner_before", _text(_ID), comment="set where an exam changed hands"),
+        Column("owner_after", _text(_ID)),
+        # Nearly the whole row is its key: without row ids, SQLite stores it once.
+        sqlite_with_rowid=False,
+    )
+    is_version = subjects.c.version.is_not(None)
+    index("subjects_version", subjects.c.subject, subjects.c.version, where=is_version)
+    is_handover = subjects.c.owner_before.is_not(None)
+    index("subjects_owner", subjects.c.subject, where=is_handover)
     index("notices_of_share", notices.c.share)
     index("notices_in_turn", notices.c.due, notices.c.attempts, notices.c.number)
     return Tables(
@@ -439,6 +459,7 @@ def _define(names: _Names) -> Tables:
             Column("seal", sa.Text(), nullable=False, comment="as it is exported"),
             Column("entries", sa.LargeBinary(), nullable=False, comment="numbers and leaves"),
         ),
+        subjects=subjects,
         schema=table(
             "schema", Column("number", sa.Integer(), primary_key=True, autoincrement=False)
         ),
@@ -475,8 +496,43 @@ def _define_directory(names: _Names) -> DirectoryTables:
         sqlite_with_rowid=False,
     )
     index("search_keys_of", keys.c.key)
+    changes = table(
+        "changes",
+        _number(),
+        Column("at", Instant(), nullable=False),
+        Column("kind", _text(64), nullable=False),
+        Column("document", _long_text(), nullable=False),
+        *_leaf(),
+        # The document has no name, so that a name can be erased without changing the document.
+        Column("name", _long_text()),
+        Column("principal", _long_text()),
+        Column("active", sa.Boolean(), comment="null for one who was removed"),
+    )
+    index("changes_of", changes.c.principal, changes.c.at, changes.c.number)
+    change_keys = table(
+        "change_keys",
+        _long_key("key"),
+        Column("at", Instant(), primary_key=True),
+        Column("number", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
+    )
+    past_members = table(
+        "past_members",
+        _long_key("group_key"),
+        _long_key("member_key"),
+        Column("began", sa.BigInteger(), primary_key=True, autoincrement=False),
+        Column("began_at", Instant(), nullable=False),
+        Column("ended", sa.BigInteger(), comment="null for a member of today"),
+        Column("ended_at", Instant()),
+    )
+    is_member = past_members.c.ended.is_(None)
+    index("past_members_now", past_members.c.group_key, where=is_member)
+    index("past_members_of", past_members.c.member_key, past_members.c.group_key)
     return DirectoryTables(
         metadata=names.metadata,
+        changes=changes,
+        change_keys=change_keys,
+        past_members=past_members,
         principals=principals,
         memberships=memberships,
         search_keys=keys,

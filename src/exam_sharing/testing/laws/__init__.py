@@ -17,6 +17,7 @@ from exam_sharing.testing.laws import (
     grants,
     histories,
     outbox,
+    past,
     races,
 )
 from exam_sharing.testing.laws.bench import StoreTrial
@@ -32,7 +33,7 @@ from exam_sharing.testing.opening import OpenStore
 __all__ = ["Law", "LawBroken", "Population", "directory_laws", "host_rule_laws", "notifier_laws"]
 __all__ += ["store_laws"]
 
-_OF_STORES: Final = (exams, grants, commits, failures, access, outbox, histories, races)
+_OF_STORES: Final = (exams, grants, commits, failures, access, outbox, histories, past, races)
 """The modules with laws of stores, in the order in which their laws are checked."""
 
 

@@ -10,10 +10,12 @@ from typing import Any, Final, TypeAlias
 import attrs
 from hypothesis import strategies as st
 
+from exam_sharing.acts.history import DirectoryThen, people_history
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId
+from exam_sharing.policy.past import Moment
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
-from exam_sharing.testing.edges import HOSTILE
+from exam_sharing.testing.edges import HOSTILE, LAST
 from exam_sharing.testing.laws.law import (
     Law,
     Laws,
@@ -580,6 +582,34 @@ def every_answer_sees_every_change(trial: DirectoryTrial) -> None:
         with trial.of(clinic) as directory:
             require_described(directory, clinic, _USERS, _GROUPS, typed)
             require_change(directory, smaller)
+
+
+@law.of_trial("change")
+def every_answer_of_the_past_is_given_again(trial: DirectoryTrial) -> None:
+    """A directory with a history answers of each change as it did then, and of now as now."""
+    clinic, past = trial.clinic, dict[int, object]()
+    smaller = attrs.evolve(clinic, users=clinic.users[1:], groups=clinic.groups[1:])
+    with trial.of(clinic) as directory:
+        kept = people_history(directory, LAST)
+        if kept is None:
+            return
+        for population in (clinic, *map(trial.fitting, _changes(clinic)), smaller):
+            needed(trial.change)(directory, population)
+            past[kept.last_change()] = _memberships(directory)
+        for number, answers in past.items():
+            then = DirectoryThen(kept, Moment(at=LAST, change=number)).as_directory()
+            same(f"memberships after change {number}", _memberships(then), answers)
+        now = DirectoryThen(kept, Moment(at=LAST)).as_directory()
+        same("memberships now", _memberships(now), _memberships(directory))
+
+
+def _memberships(directory: Directory) -> object:
+    behind = {each: directory.people_behind((each,))[each] for each in _PRINCIPALS}
+    keys = {user: directory.principals_of(user) for user in _USERS}
+    paths = {(user, end): directory.path(user, end) for user in _USERS for end in _PRINCIPALS}
+    profiles = directory.profiles(_USERS)
+    held = {user: (profiles[user].active, profiles[user].principals) for user in _USERS}
+    return behind, keys, paths, held
 
 
 def directory_laws(

@@ -1,0 +1,172 @@
+"""What directories in a database record of their past. Specification: `#history`."""
+
+from contextlib import contextmanager, suppress
+
+import pytest
+from sqlalchemy import Boolean, Column, MetaData, Table, Text, delete, event, insert, update
+
+from every_directory import group, user
+from exam_sharing.acts.history import people_history
+from exam_sharing.adapters.sqlalchemy import (
+    GroupColumns,
+    MemberColumns,
+    SqlDirectory,
+    TableDirectory,
+    UserColumns,
+    define_directory_tables,
+)
+from exam_sharing.adapters.sqlalchemy.joined import directory_inside
+from exam_sharing.history import GroupChanged, Stretch, UserChanged
+from exam_sharing.identifiers import GroupId, UserId
+from exam_sharing.policy.past import Moment
+from exam_sharing.testing.edges import DAY, LAST, START
+
+ANN, BOB = UserId("ann"), UserId("bob")
+CT, WARD = GroupId("ct"), GroupId("ward")
+NOW = Moment(at=LAST)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def engine(request):
+    return request.getfixturevalue(request.param)
+
+
+class Failure(Exception):
+    """What a statement is made to raise."""
+
+
+@contextmanager
+def failing_at(engine, number):
+    left = [number]
+
+    def fail(_connection, _cursor, statement, *_):
+        if not statement.startswith(("BEGIN", "PRAGMA", "COMMIT", "ROLLBACK")):
+            left[0] -= 1
+            if left[0] == 0:
+                raise Failure
+
+    event.listen(engine, "before_cursor_execute", fail)
+    try:
+        yield left
+    finally:
+        event.remove(engine, "before_cursor_execute", fail)
+
+
+def test_no_change_is_without_its_record_and_no_record_without_its_change(engine):
+    tables = define_directory_tables(MetaData(), prefix="halves_")
+    tables.metadata.create_all(engine)
+    directory = SqlDirectory(engine, tables)
+    directory.add(user("ann"))
+    directory.add(user("bob"))
+    directory.add(group("ct", ANN))
+    directory.add(group("ward", CT))
+    failed = 0
+    for number in range(1, 40):
+        before = directory.last_change()
+        members = {ANN, BOB} - directory.people_behind((CT,))[CT]
+        with failing_at(engine, number) as left, suppress(Failure):
+            directory.add(group("ct", *members))
+        failed += left[0] <= 0
+        now = directory.people_behind((WARD,))[WARD]
+        assert directory.members_then((WARD,), NOW).active == now
+        # Numbers of what was rolled back are left out.
+        assert (directory.last_change() > before) == (left[0] > 0)
+        if left[0] > 0:
+            break
+    assert failed > 5
+
+
+class Portal:
+    """The users and groups of a portal, in tables of its own."""
+
+    def __init__(self, engine, prefix):
+        self.engine, metadata = engine, MetaData()
+        self.users = Table(
+            f"{prefix}users", metadata, Column("id", Text, primary_key=True), Column("on", Boolean)
+        )
+        self.groups = Table(f"{prefix}groups", metadata, Column("id", Text, primary_key=True))
+        self.members, self.nested = (
+            Table(f"{prefix}{name}", metadata, Column("member", Text), Column("of", Text))
+            for name in ("members", "nested")
+        )
+        self.tables = define_directory_tables(metadata, prefix=f"{prefix}ours_")
+        metadata.drop_all(engine)
+        metadata.create_all(engine)
+        self.directory = TableDirectory(
+            engine,
+            users=UserColumns(id=self.users.c.id, name=self.users.c.id, active=self.users.c.on),
+            groups=GroupColumns(id=self.groups.c.id, name=self.groups.c.id),
+            users_in_groups=MemberColumns(member=self.members.c.member, group=self.members.c.of),
+            groups_in_groups=MemberColumns(member=self.nested.c.member, group=self.nested.c.of),
+            history=self.tables,
+        )
+        with engine.begin() as transaction:
+            transaction.execute(insert(self.users), [{"id": each, "on": True} for each in "ab"])
+            transaction.execute(insert(self.groups), [{"id": each} for each in "gh"])
+            transaction.execute(insert(self.members), {"member": "a", "of": "g"})
+            transaction.execute(insert(self.nested), {"member": "g", "of": "h"})
+
+    def record(self, *principals, at, changing=None):
+        with self.engine.begin() as transaction:
+            if changing is not None:
+                transaction.execute(changing)
+            self.directory.record_changes(transaction, *principals, at=at)
+
+
+A, B, G, H = UserId("a"), UserId("b"), GroupId("g"), GroupId("h")
+
+
+@pytest.fixture
+def portal(engine, request):
+    portal = Portal(engine, f"past{abs(hash(request.node.name)) % 10_000}_")
+    with engine.begin() as transaction:
+        portal.directory.record_everybody(transaction, at=START)
+    return portal
+
+
+def test_a_portal_records_its_own_tables_in_the_transaction_that_changes_them(portal):
+    gone = delete(portal.members).where(portal.members.c.member == "a")
+    portal.record(G, at=START + DAY, changing=gone)
+    joined_it = insert(portal.members).values(member="b", of="g")
+    portal.record(G, at=START + 2 * DAY, changing=joined_it)
+    off = update(portal.users).where(portal.users.c.id == "b").values(on=False)
+    portal.record(B, A, at=START + 3 * DAY, changing=off)
+
+    then = [
+        portal.directory.members_then((H,), Moment(at=START + days * DAY)).active
+        for days in range(4)
+    ]
+    assert then == [{A}, frozenset(), {B}, frozenset()]
+    assert set(portal.directory.groups_then(B, NOW).memberships) == {(G, B), (H, G)}
+    found = portal.directory.changes(None, B, Stretch(limit=9))
+    assert [type(each.what) for each in found] == [UserChanged, GroupChanged, UserChanged]
+
+
+def test_what_was_rolled_back_was_not_recorded_and_what_is_the_same_neither(portal):
+    before = portal.directory.last_change()
+    with portal.engine.connect() as connection, connection.begin() as transaction:
+        connection.execute(delete(portal.members))
+        portal.directory.record_changes(connection, G, at=START + DAY)
+        inside = directory_inside(connection, portal.directory)
+        assert people_history(inside, LAST).members_then((H,), NOW).active == frozenset()
+        transaction.rollback()
+    assert portal.directory.members_then((H,), NOW).active == {A}
+    portal.record(G, A, UserId("nobody"), at=START + DAY)
+    assert portal.directory.last_change() == before
+
+
+def test_the_past_of_a_portal_is_known_from_when_everybody_was_recorded(portal):
+    assert portal.directory.remembers(START)
+    assert not portal.directory.remembers(START - DAY)
+    assert people_history(portal.directory, START - DAY) is None
+    assert people_history(portal.directory.over(portal.engine), START) is not None
+
+
+def test_after_changes_that_were_not_recorded_everybody_can_be_recorded_again(portal):
+    with portal.engine.begin() as transaction:
+        transaction.execute(delete(portal.members))
+        transaction.execute(delete(portal.users).where(portal.users.c.id == "b"))
+        portal.directory.record_everybody(transaction, at=START + DAY)
+    assert portal.directory.members_then((H, B), Moment(at=START)).active == {A, B}
+    assert portal.directory.members_then((H, B), NOW).active == frozenset()
+    assert portal.directory.remembers(START)
