@@ -83,9 +83,7 @@ class Member:
         with suppress(FileNotFoundError):
             postmaster = int((self._data / "postmaster.pid").read_text().split()[0])
             dying += [postmaster, *children_of(postmaster)]
-        for each in dying:
-            with suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
+        kill(dying)
 
     def value(self, statement, *asked):
         """Return what the member answers, or `None` if it does not."""
@@ -209,6 +207,13 @@ def patroni_cluster(home):
             # Nobody needs what they would still write.
             for each in cluster.members:
                 each.kill()
+            kill(processes_with(str(programs.folder)))
+
+
+def kill(processes):
+    for each in processes:
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
 
 
 def processes_with(text):

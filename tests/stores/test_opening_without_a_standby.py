@@ -3,8 +3,11 @@
 > What cannot be checked when sharing is opened is checked before the first read of the standby.
 """
 
+import os
+import signal
 import time
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
 import sqlalchemy as sa
@@ -221,6 +224,65 @@ def test_a_standby_that_the_primary_has_lost_is_used_once_it_is_found(pair, clin
     address.reads = 0
     assert sharing.can(BEN, VIEW, CT)
     assert address.reads == 1
+
+
+def test_of_several_addresses_one_may_be_that_of_a_standby_that_is_not_awaited(
+    pair, clinic, caplog
+):
+    clinic.settle()
+    caplog.clear()
+    give(clinic.open(reading=None))
+    host = clinic.standby.url.query["host"]
+    several = clinic.at(clinic.standby.url.set(query={"host": [f"{host}:5432", f"{host}:5432"]}))
+    pair.wait_for("FIRST 1 (other)")
+    with pytest.raises(InvalidArgument, match="must name standby"):
+        clinic.open(reading=clinic.standby)
+    sharing = clinic.open(reading=several)
+    assert sharing.can(BEN, VIEW, CT)
+    assert "synchronous_standby_names must name standby" in caplog.messages[0]
+    for passed in ("", "ANY 1 (other, third)", "*"):
+        pair.wait_for(passed)
+        with pytest.raises(InvalidArgument, match="must name standby"):
+            clinic.open(reading=several)
+    pair.restore()
+    wait_for(BACK, caplog, sharing)
+
+
+@contextmanager
+def held_back(pair, clinic):
+    """The standby comes back, and does not receive what it missed."""
+    with clinic.patient.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        pair.standby.configure(wal_receiver_timeout="30s")
+        pair.standby.control("stop", "-m", "immediate")
+        pair.wait_for("")
+        for _ in range(4):
+            much = "SELECT pg_logical_emit_message(false, 'x', repeat('x', 50000000))"
+            connection.exec_driver_sql(much)
+        sender = sa.text("SELECT pid FROM pg_stat_replication WHERE state = 'catchup'")
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(pair.standby.control, "start")
+            deadline = time.monotonic() + 20
+            while (pid := connection.scalar(sender)) is None:
+                assert time.monotonic() < deadline
+            os.kill(pid, signal.SIGSTOP)
+            starting.result()
+        try:
+            yield
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def test_a_standby_that_has_not_received_what_it_missed_is_used_later(pair, clinic, caplog):
+    pair.primary.configure(wal_sender_timeout="2s")
+    give(clinic.open(reading=None))
+    with held_back(pair, clinic):
+        sharing = clinic.open(reading=clinic.at(clinic.standby.url))
+        assert sharing.can(BEN, VIEW, CT)
+        assert caplog.messages == [f"{LOGGED}has not yet received what it missed"]
+    pair.restore()
+    pair.primary.configure(wal_sender_timeout="2s")
+    wait_for(BACK, caplog, sharing)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -39,6 +39,8 @@ SELECT {_WHERE},
     (SELECT count(*) FROM pg_stat_replication
         WHERE lower(application_name) = lower(:name)) AS named,
     (SELECT count(*) FROM pg_stat_replication
+        WHERE lower(application_name) = lower(:name) AND state <> 'streaming') AS behind,
+    (SELECT count(*) FROM pg_stat_replication
         WHERE lower(application_name) = lower(:name)
         AND state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS awaited
 """)  # noqa: S608  constants
@@ -86,6 +88,10 @@ class Waiting:
         """
         return self._has(name) and "*" not in self.names and self.wanted >= len(self.names)
 
+    def for_others(self, name: str) -> bool:
+        """Return whether each commit waits for standbys, of which this one is none."""
+        return not self._has(name) and any(self.for_all(each) for each in self.names)
+
     def _has(self, name: str) -> bool:
         return name.lower() in [each.lower() for each in self.names]
 
@@ -110,6 +116,8 @@ class Condition:
     """Whether the problem solves itself."""
     is_away: bool = False
     """Whether the problem is that the standby is away from the primary, and no setting is wrong."""
+    is_of_another: bool = False
+    """Whether another standby of the cluster does not have the problem."""
 
 
 @attrs.frozen
@@ -218,7 +226,12 @@ class Settings:
         if primary.named > 1:
             problem = f"is not the only standby called {name}: give each a name of its own"
         yield Condition("name of the standby", name or "none", problem)
-        awaited = Waiting.of(primary.waits_for).for_all(name)
+        if primary.behind:
+            # Patroni lists it only later.
+            yield Condition("streams", "no", "has not yet received what it missed", is_away=True)
+            return
+        waiting = Waiting.of(primary.waits_for)
+        awaited = waiting.for_all(name)
         yield Condition(
             "synchronous_standby_names",
             primary.waits_for or "empty",
@@ -226,6 +239,7 @@ class Settings:
             if awaited
             else f"may be stale, since commits can pass it: synchronous_standby_names must name "
             f"{name} and wait for all that it names, as 'FIRST 1 ({name})'",
+            is_of_another=waiting.for_others(name),
         )
         yield Condition(
             "commits wait for it now",

@@ -23,12 +23,17 @@ from time import monotonic
 from typing import Any, Final, NamedTuple
 
 import attrs
-from sqlalchemy import Engine, Row
+from sqlalchemy import URL, Engine, Row
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from exam_sharing.adapters.sqlalchemy import engines
-from exam_sharing.adapters.sqlalchemy.cluster_settings import AT_PRIMARY, AtStandby, Settings
+from exam_sharing.adapters.sqlalchemy.cluster_settings import (
+    AT_PRIMARY,
+    AtStandby,
+    Condition,
+    Settings,
+)
 from exam_sharing.adapters.sqlalchemy.database import (
     Database,
     OwnTransactions,
@@ -243,7 +248,7 @@ class Guard:
         asked = Settings.asked(self._primary, at_standby)
         conditions = asked.of_data() if self._accepted is not None else asked.all()
         unmet = [
-            _Word(asked.at, problem=each.problem, refuses=not (each.passes or each.is_away))
+            _Word(asked.at, problem=each.problem, refuses=self._refuses(each))
             for each in conditions
             if each.problem is not None
         ]
@@ -269,6 +274,11 @@ class Guard:
         if not self._seen or at - self._seen[-1].at >= (self._accepted or 0) / _REMEMBERED:
             self._seen.append(word)
         return word
+
+    def _refuses(self, problem: Condition) -> bool:
+        """Return whether a problem is that of a setting."""
+        is_another = problem.is_of_another and _has_several_addresses(self._engine.url)
+        return not (problem.passes or problem.is_away or is_another)
 
     def _problem_of_engine(self) -> str | None:
         with self._engine.connect() as connection, self._bounded_on(connection):
@@ -296,6 +306,11 @@ class _Follows(NamedTuple):
     receiver: int | None
     started: float
     age: float
+
+
+def _has_several_addresses(url: URL) -> bool:
+    hosts = url.query.get("host", url.host or "")
+    return not isinstance(hosts, str) or "," in hosts
 
 
 def _silent(began: float) -> _Word:
