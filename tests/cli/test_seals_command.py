@@ -19,14 +19,14 @@ def edit(statement):
 
 
 def test_an_untouched_trail_is_whole(clinic):
-    assert clinic("seal").text == "There are no records yet, so there is no seal."
+    clinic("seal")
     clinic(f"{SHARE} ben")
     assert "1 record not sealed yet" in clinic("verify").text
     sealed = clinic("seal --export seal.json")
-    assert "seal 1 of " in sealed.text
+    assert "seal 2 of " in sealed.text
     assert "events up to 1" in sealed.text
     told = clinic("verify --trusted seal.json").text
-    assert told == "✓ 1 record and the 2 rows that they name are as they were written"
+    assert told.endswith("records and the 2 rows that they name are as they were written")
     assert "without --trusted" in clinic("verify").text
 
 
@@ -38,8 +38,9 @@ def test_documents_hold_the_seal_and_the_verification(clinic):
     found = clinic("verify --json").document
     assert found["kind"] == "verified"
     assert found["last"] == sealed["seal"]
-    kept = "whole", "first", "records", "rows", "sealed", "unsealed", "trusted"
-    assert [found[each] for each in kept] == [True, None, 1, 2, 1, 0, None]
+    kept = "whole", "first", "rows", "unsealed", "trusted"
+    assert [found[each] for each in kept] == [True, None, 2, 0, None]
+    assert found["records"] == found["sealed"] == sum(e["count"] for e in sealed["seal"]["logs"])
 
 
 def test_an_edited_record_is_named(clinic):

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import exam_sharing as es
 from databases import quick_sqlite_engine
 from exam_sharing.adapters.sqlalchemy import (
+    SqlDirectory,
     create_all,
     logs,
     seal,
@@ -22,7 +23,7 @@ from exam_sharing.adapters.sqlalchemy import (
 )
 from exam_sharing.events import ActRefused
 from exam_sharing.seals import Edit, Finding, Seal
-from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CT, DAN, EVA, MR, XRAY
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CT, DAN, EVA, MR, NURSES, XRAY
 from world import DAY, START, share_request
 
 
@@ -326,6 +327,21 @@ def test_a_new_record_that_was_edited_before_it_was_sealed_is_named(lived, engin
     events, number = tables.events, number_of(engine, tables, 7)
     run(engine, events.update().where(events.c.number == number).values(kind="ActRefused"))
     assert verify(engine, tables=tables).first == found(number, Edit.CHANGED)
+
+
+def test_an_edited_change_of_a_group_is_named(new_store, engine, tables):
+    new_store()
+    people = SqlDirectory(engine, tables.directory)
+    for members in ({BEN}, {BEN, CARLA}):
+        people.add(es.Group(id=NURSES, name="Nurses", members=frozenset(members)))
+    sealed = seal(engine, tables=tables, now=START)
+    assert verify(engine, trusted=sealed, tables=tables).whole
+    changes = tables.directory.changes
+    with engine.connect() as connection:
+        last = connection.scalar(sa.select(sa.func.max(changes.c.number)))
+    run(engine, changes.delete().where(changes.c.number == last))
+    first = verify(engine, tables=tables).first
+    assert first == Finding(log="changes", number=last, edit=Edit.REMOVED)
 
 
 def test_where_nothing_is_new_no_seal_is_made(lived, engine, tables):

@@ -41,6 +41,8 @@ Written: TypeAlias = Mapping[NamedRow, Sequence[Any]]
 
 EVENTS: Final = "events"
 """The log of the audit trail."""
+CHANGES: Final = "changes"
+"""The log of the changes of users and groups, in a directory of ours."""
 # Times become microseconds since 1970.
 _JSON: Final = json.JSONEncoder(separators=(",", ":"), default=microseconds)
 _BEGINNING: Final = stored.GRANTS.columns
@@ -67,7 +69,8 @@ class Log:
 
 def logs_of(tables: Tables) -> tuple[Log, ...]:
     """Return every log, in the order in which they are sealed and verified."""
-    return (Log(EVENTS, tables.events, document="event"),)
+    events = Log(EVENTS, tables.events, document="event")
+    return events, Log(CHANGES, tables.directory.changes)
 
 
 def new_salt() -> bytes:

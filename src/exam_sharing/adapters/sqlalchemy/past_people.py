@@ -21,7 +21,7 @@ from exam_sharing import ports
 from exam_sharing.adapters.sqlalchemy import documents as stored
 from exam_sharing.adapters.sqlalchemy.database import Transactions
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
-from exam_sharing.adapters.sqlalchemy.logs import record_row
+from exam_sharing.adapters.sqlalchemy.logs import CHANGES, record_row
 from exam_sharing.adapters.sqlalchemy.tables import (
     ByDialect,
     DirectoryTables,
@@ -46,9 +46,6 @@ from exam_sharing.identifiers import GroupId, PrincipalId, UserId, principal_of
 from exam_sharing.policy.past import Moment, PeopleThen, Span
 from exam_sharing.seals import microseconds
 from exam_sharing.validation import tuple_of
-
-CHANGES: Final = "changes"
-"""The log of the changes of users and groups."""
 
 _KEYS: Final = "keys"
 _WIDTH: Final = 26
