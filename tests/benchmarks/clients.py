@@ -154,9 +154,9 @@ def threads(site: Site, number: int) -> Iterator[Run]:
     with _clients(site, range(number)) as opened, ThreadPoolExecutor(number) as pool:
 
         def run(what: What, seconds: float) -> Done:
-            began = process_time()
+            began, used = perf_counter(), process_time()
             calls = sum(pool.map(lambda client: client.repeat(what, seconds), opened))
-            return Done(calls, seconds, process_time() - began)
+            return Done(calls, perf_counter() - began, process_time() - used)
 
         yield run
 
@@ -178,7 +178,8 @@ def processes(site: Site, number: int) -> Iterator[Run]:
         for pipe in pipes:
             pipe.send((what, seconds))
         done: list[Done] = [pipe.recv() for pipe in pipes]
-        return Done(sum(d.calls for d in done), seconds, sum(d.python for d in done))
+        calls, python = sum(each.calls for each in done), sum(each.python for each in done)
+        return Done(calls, max(each.seconds for each in done), python)
 
     yield run
     for pipe in pipes:
@@ -191,9 +192,9 @@ def _obey(pipe: Pipe, site: Site, number: int) -> None:
     with _clients(site, range(number, number + 1)) as (client,), suppress(EOFError):
         while True:
             what, seconds = pipe.recv()
-            began = process_time()
+            began, used = perf_counter(), process_time()
             calls = client.repeat(what, seconds)
-            pipe.send(Done(calls, seconds, process_time() - began))
+            pipe.send(Done(calls, perf_counter() - began, process_time() - used))
 
 
 class Backends:

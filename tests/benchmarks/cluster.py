@@ -114,10 +114,10 @@ class Cluster:
     def measured(self, clients: int) -> Iterator[harness.Row]:
         """Measure everything by so many clients."""
         with threads(self.site, clients) as run:
-            yield from self.checking(f"{clients} threads", run, clients)
+            yield from self.checking(f"threads: {clients}", run, clients)
         with processes(self.site, clients) as run:
-            yield from self.checking(f"{clients} processes", run, clients)
-            yield from self.acting(f"{clients} processes", run)
+            yield from self.checking(f"processes: {clients}", run, clients)
+            yield from self.acting(f"processes: {clients}", run)
 
     def checking(self, who: str, run: Run, clients: int) -> Iterator[harness.Row]:
         """Measure checks on one server, on the pair, and by psycopg alone."""
@@ -149,10 +149,11 @@ class Cluster:
         runs = {"remote_apply": "FIRST 1 (standby)", "no standby waited for": ""}
         names = {name: partial(acts, standbys) for name, standbys in runs.items()}
         found = in_turns(names, self.settings.turns, self.servers)
+        self.pair.restore()
         for name, turns in found.items():
-            yield from self._rates(f"{What.ACT.value}, {who}: {name}", turns)
+            yield from self._rates(f"{What.ACT.value}, {name}, {who}", turns)
         waiting, alone = found.values()
-        text = f"{What.ACT.value}, {who}: {' / '.join(runs)}"
+        text = f"{What.ACT.value}, {' / '.join(runs)}, {who}"
         yield self.row(text, waiting.times_as_long(alone))
 
     def _rates(self, text: str, turns: Turns) -> Iterator[harness.Row]:
