@@ -62,7 +62,7 @@ class Settings:
     waits: bool = True
 
 
-QUICK: Final = Settings(grants=1_000, questions=6, clients=(2,), seconds=0.02, turns=1, waits=False)
+QUICK: Final = Settings(grants=1_000, questions=4, clients=(1,), seconds=0.02, turns=1, waits=False)
 
 
 @attrs.frozen

@@ -47,8 +47,8 @@ def test_the_benchmark_of_a_cluster_measures_checks_and_acts(pair, monkeypatch):
     monkeypatch.syspath_prepend(ROOT)
     cluster = import_module("tests.benchmarks.cluster")
     rows = {row.what: row for row in cluster.measured(pair, cluster.QUICK)}
-    for who in ("threads: 2", "processes: 2"):
+    for who in ("threads: 1", "processes: 1"):
         assert rows[f"a check, {who}"].measured > 0
         assert rows[f"a check on the standby, {who}"].measured > 0
         assert rows[f"a check / the text of a check, sent by psycopg alone, {who}"].budget
-    assert rows["an act, remote_apply, processes: 2"].measured > 0
+    assert rows["an act, remote_apply, processes: 1"].measured > 0
