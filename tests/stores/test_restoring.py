@@ -55,7 +55,7 @@ class Portal:
     """A portal over a server; its tables are those of this package."""
 
     def __init__(self, url):
-        self.engine = sa.create_engine(url, poolclass=sa.NullPool)
+        self.engine = sa.create_engine(url)
         self.tables = create_all(self.engine)
         self.directory = SqlDirectory(self.engine, self.tables.directory)
         self.store = SqlStore.over(self.engine, tables=self.tables)
@@ -91,8 +91,12 @@ class Portal:
 
     def has(self):
         """Return who holds what on which exam."""
-        asked = product(PEOPLE, es.Permission, (*BROUGHT, LATE))
-        return {each for each in asked if self.sharing.can(*each)}
+        can_many, exams = self.sharing.can_many, (*BROUGHT, LATE)
+        return {
+            (user, permission, exam)
+            for user, permission in product(PEOPLE, es.Permission)
+            for exam in can_many(user, permission, exams)
+        }
 
 
 def value(engine, statement, **asked):
@@ -206,6 +210,7 @@ def test_after_the_steps_of_the_page_nobody_has_what_was_ended_after_the_moment(
             names = {"recovered_to": recovered_to, "primary": lost.engine, "tables": lost.tables}
             run_sample("trail", names)
             archive_all(lost.engine)
+            lost.engine.dispose()
             server.control("stop", "-m", "immediate")
         settings = recovery_settings(
             restore_command=f"cp {archive}/%f %p", recovery_target_time=recovered_to.isoformat()
@@ -239,3 +244,4 @@ def test_after_the_steps_of_the_page_nobody_has_what_was_ended_after_the_moment(
                 )
             owners = {each.owner for each in portal.store.find(BROUGHT)}
             assert {user for user, _, _ in portal.has()} <= owners
+            portal.engine.dispose()
