@@ -235,6 +235,8 @@ def test_a_refused_revoke_is_in_the_history_of_the_exam_of_its_grant(clinic):
         clinic.sharing.revoke(es.RevokeRequest(actor=CARLA, grant=grant.id))
 
     assert ActRefused in kinds(clinic.admin.history(exam=CT))
+    clinic.sharing.revoke(es.RevokeRequest(actor=ANNA, grant=grant.id))
+    assert kinds(clinic.admin.history(exam=CT, limit=3)) == [GrantsEnded, ActRefused, ExamShared]
     assert ActRefused in kinds(clinic.admin.history(user=CARLA))
 
 

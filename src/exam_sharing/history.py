@@ -169,7 +169,9 @@ def subjects_of(event: Event) -> frozenset[Subject]:
         case GrantsEnded():
             ended = (each.grant for each in event.ended)
             people = (who for grant in ended for who in (grant.grantor, grant.recipient))
-            return frozenset((*_asked(event.request), *event.versions, *people))
+            # Whoever names a grant that ended is found by its exam.
+            asked = (each for each in _asked(event.request) if not isinstance(each, GrantId))
+            return frozenset((*asked, *event.versions, *people))
         case ExamTransferred():
             return frozenset((event.exam, event.before, event.after))
         case ActRefused():

@@ -90,7 +90,7 @@ class SqlPeopleHistory(ports.PeopleHistory):
         asked = {_KEYS: keys, "at": moment.at, "number": moment.change}
         with self._transactions.reading() as connection:
             rows = connection.execute(statement, asked).all()
-        members = [row for row in rows if row.group_key is not None]
+        members = [row for row in rows if row.group_key != row.member_key]
         known = {row.member_key for row in rows if row.active is not None}
         active = {row.member_key for row in rows if row.active}
         return PeopleThen(
@@ -333,54 +333,45 @@ def _named_keys() -> sa.ColumnElement[str]:
     return ByDialect(sa.collate(value, "C"), value)
 
 
-def _walk(tables: DirectoryTables, near: str, far: str, *, by_number: bool) -> sa.CTE:
+def _walk(tables: DirectoryTables, *, down: bool, by_number: bool) -> sa.CTE:
+    """Walk along memberships; a row of a principal and itself stands for where a walk begins.
+
+    The memberships are the rows of the walk itself: PostgreSQL expects too many rows of a walk, and
+    would read all memberships to join them.
+    """
     members = tables.past_members.c
-    walk = select(_named_keys().label("reached")).cte("walk", recursive=True)
-    onward = select(members[far]).join(walk, members[near] == walk.c.reached)
+    key = _named_keys()
+    start = select(key.label("group_key"), key.label("member_key"))
+    walk = start.cte("walk", recursive=True)
+    near = (
+        members.group_key == walk.c.member_key if down else members.member_key == walk.c.group_key
+    )
+    onward = select(members.group_key, members.member_key).select_from(
+        walk.join(tables.past_members, near)
+    )
     return walk.union(onward.where(_lasts(tables, by_number=by_number)))
 
 
 @lru_cache(maxsize=64)
-def _below(tables: DirectoryTables, *, by_number: bool) -> sa.CompoundSelect[Any]:
-    """Return the statement for the members of principals; a null group for these themselves."""
-    members = tables.past_members.c
-    walk = _walk(tables, "group_key", "member_key", by_number=by_number)
-    inside = (
-        select(
-            members.group_key,
-            members.member_key,
-            _was_active(tables, members.member_key, by_number=by_number),
-        )
-        .join(walk, members.group_key == walk.c.reached)
-        .where(_lasts(tables, by_number=by_number))
-    )
-    return sa.union_all(inside, _themselves(tables, by_number=by_number))
+def _below(tables: DirectoryTables, *, by_number: bool) -> sa.Select[Any]:
+    """Return the statement for the memberships below principals, and for these themselves."""
+    walk = _walk(tables, down=True, by_number=by_number).c
+    active = _was_active(tables, walk.member_key, by_number=by_number)
+    return select(walk.group_key, walk.member_key, active.label("active"))
 
 
 @lru_cache(maxsize=64)
-def _above(tables: DirectoryTables, *, by_number: bool) -> sa.CompoundSelect[Any]:
-    """Return the statement for the groups of a user; a null group for the user."""
-    members = tables.past_members.c
-    walk = _walk(tables, "member_key", "group_key", by_number=by_number)
-    not_asked = sa.cast(sa.null(), sa.Boolean()).label("active")
-    around = (
-        select(members.group_key, members.member_key, not_asked)
-        .join(walk, members.member_key == walk.c.reached)
-        .where(_lasts(tables, by_number=by_number))
-    )
-    return sa.union_all(around, _themselves(tables, by_number=by_number))
-
-
-def _themselves(tables: DirectoryTables, *, by_number: bool) -> sa.Select[Any]:
-    named = select(_named_keys().label("key")).subquery().c
-    nothing = sa.cast(sa.null(), tables.past_members.c.group_key.type).label("group_key")
-    active = _was_active(tables, named.key, by_number=by_number)
-    return select(nothing, named.key.label("member_key"), active)
+def _above(tables: DirectoryTables, *, by_number: bool) -> sa.Select[Any]:
+    """Return the statement for the memberships above a user, and for the user."""
+    walk = _walk(tables, down=False, by_number=by_number).c
+    active = _was_active(tables, walk.member_key, by_number=by_number)
+    of_user = sa.case((walk.group_key == walk.member_key, active))
+    return select(walk.group_key, walk.member_key, of_user.label("active"))
 
 
 def _was_active(
     tables: DirectoryTables, key: sa.ColumnElement[str], *, by_number: bool
-) -> sa.Label[bool]:
+) -> sa.ScalarSelect[Any]:
     changes = tables.changes.c
     asked = _asked(by_number=by_number)
     has_begun = (changes.number if by_number else changes.at) <= asked
@@ -391,7 +382,7 @@ def _was_active(
         .order_by(changes.at.desc(), changes.number.desc())
         .limit(1)
     )
-    return last.scalar_subquery().label("active")
+    return last.scalar_subquery()
 
 
 def _of_user(tables: DirectoryTables, user: UserId | None) -> sa.CompoundSelect[Any]:

@@ -106,7 +106,7 @@ class SqlTrail(ports.AuditTrail, ports.SharingHistory):
             parts.append(found.where(subjects.subject.in_(of_exam)))
         newest = subjects.at.desc(), subjects.number.desc()
         tops = [each.order_by(*newest).limit(wanted.limit).subquery() for each in parts]
-        top = sa.union_all(*(select(each.c.at, each.c.number) for each in tops)).subquery()
+        top = sa.union(*(select(each.c.at, each.c.number) for each in tops)).subquery()
         statement = (
             select(events.c.number, events.c.event)
             .select_from(top.join(events, events.c.number == top.c.number))
