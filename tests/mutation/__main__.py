@@ -27,6 +27,7 @@ FAST_TESTS = (
     "tests/test_concealment.py",
     "tests/test_errors.py",
     "tests/test_giving_up.py",
+    "tests/test_history.py",
     "tests/test_narrowing_and_host_acts.py",
     "tests/test_notices.py",
     "tests/test_privacy.py",
