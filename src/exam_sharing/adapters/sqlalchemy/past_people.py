@@ -77,14 +77,18 @@ class SqlPeopleHistory(ports.PeopleHistory):
     @in_our_words
     def members_then(self, principals: Iterable[PrincipalId], moment: Moment) -> PeopleThen:
         named = [each.key for each in tuple_of("principals", principals, UserId, GroupId)]
-        below = _below(self._kept(), by_number=moment.change is not None)
+        below = _below(self._kept(), **self._how(moment))
         return self._people(below, named, moment)
 
     @override
     @in_our_words
     def groups_then(self, user: UserId, moment: Moment) -> PeopleThen:
-        above = _above(self._kept(), by_number=moment.change is not None)
+        above = _above(self._kept(), **self._how(moment))
         return self._people(above, [user.key], moment)
+
+    def _how(self, moment: Moment) -> dict[str, bool]:
+        by_number = moment.change is not None
+        return {"by_number": by_number, "postgresql": self._transactions.postgresql}
 
     def _people(self, statement: sa.Executable, keys: Sequence[str], moment: Moment) -> PeopleThen:
         asked = {_KEYS: keys, "at": moment.at, "number": moment.change}
@@ -333,7 +337,7 @@ def _named_keys() -> sa.ColumnElement[str]:
     return ByDialect(sa.collate(value, "C"), value)
 
 
-def _walk(tables: DirectoryTables, *, down: bool, by_number: bool) -> sa.CTE:
+def _walk(tables: DirectoryTables, *, down: bool, by_number: bool, postgresql: bool) -> sa.CTE:
     """Walk along memberships; a row of a principal and itself stands for where a walk begins.
 
     The memberships are the rows of the walk itself: PostgreSQL expects too many rows of a walk, and
@@ -346,24 +350,28 @@ def _walk(tables: DirectoryTables, *, down: bool, by_number: bool) -> sa.CTE:
     near = (
         members.group_key == walk.c.member_key if down else members.member_key == walk.c.group_key
     )
-    onward = select(members.group_key, members.member_key).select_from(
-        walk.join(tables.past_members, near)
-    )
-    return walk.union(onward.where(_lasts(tables, by_number=by_number)))
+    columns, lasts = (members.group_key, members.member_key), _lasts(tables, by_number=by_number)
+    if not postgresql:
+        onward = select(*columns).select_from(walk.join(tables.past_members, near))
+        return walk.union(onward.where(lasts))
+    # The offset keeps PostgreSQL from reading all memberships for a hash.
+    found = select(*columns).where(near, lasts).offset(sa.literal_column("0"))
+    of_row = found.correlate(walk).lateral("found")
+    return walk.union(select(*of_row.c).select_from(walk.join(of_row, sa.true())))
 
 
 @lru_cache(maxsize=64)
-def _below(tables: DirectoryTables, *, by_number: bool) -> sa.Select[Any]:
+def _below(tables: DirectoryTables, *, by_number: bool, postgresql: bool) -> sa.Select[Any]:
     """Return the statement for the memberships below principals, and for these themselves."""
-    walk = _walk(tables, down=True, by_number=by_number).c
+    walk = _walk(tables, down=True, by_number=by_number, postgresql=postgresql).c
     active = _was_active(tables, walk.member_key, by_number=by_number)
     return select(walk.group_key, walk.member_key, active.label("active"))
 
 
 @lru_cache(maxsize=64)
-def _above(tables: DirectoryTables, *, by_number: bool) -> sa.Select[Any]:
+def _above(tables: DirectoryTables, *, by_number: bool, postgresql: bool) -> sa.Select[Any]:
     """Return the statement for the memberships above a user, and for the user."""
-    walk = _walk(tables, down=False, by_number=by_number).c
+    walk = _walk(tables, down=False, by_number=by_number, postgresql=postgresql).c
     active = _was_active(tables, walk.member_key, by_number=by_number)
     of_user = sa.case((walk.group_key == walk.member_key, active))
     return select(walk.group_key, walk.member_key, of_user.label("active"))
