@@ -1,6 +1,7 @@
 """Who could see an exam, and what happened. Specification: `#account`."""
 
 from datetime import timedelta
+from itertools import pairwise
 
 import attrs
 import pytest
@@ -8,9 +9,12 @@ import pytest
 import exam_sharing as es
 from exam_sharing.acts.history import access_at
 from exam_sharing.events import ActRefused, ExamShared, ExamTransferred, GrantsEnded
+from exam_sharing.grants import FOREVER, NEVER
 from exam_sharing.history import GroupChanged, PrincipalRemoved, UserChanged
 from exam_sharing.memory import MemoryDirectory
-from exam_sharing.policy.past import Moment
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.past import ExamPast, Handover, Moment, exam_then, spans_held
+from exam_sharing.testing.edges import START
 from test_privacy import MESSAGE, WHY, assert_silent
 from world import ANNA, BEN, CARLA, CLINIC, CT, DAN, DAY, DOWNLOAD, EVA, MR, NURSES, VIEW, World
 
@@ -109,6 +113,19 @@ def test_a_narrowed_grant_stood_until_it_was_narrowed(clinic):
 
     assert clinic.holders_at(clinic.now - DAY)[BEN] is DOWNLOAD
     assert clinic.holders_at(clinic.now)[BEN] is VIEW
+    # What replaced it had not begun, although it has the version of the grant that it replaced.
+    before = clinic.admin.explain(BEN, VIEW, CT, at=clinic.now - DAY)
+    assert [ground.grant.permission for ground in before.grounds] == [DOWNLOAD]
+
+
+def test_a_grant_that_had_ended_is_told_as_ended(clinic):
+    clinic.share(ANNA, CT, BEN)
+    clinic.wait(DAY)
+    clinic.unshare(ANNA, CT, BEN)
+    clinic.wait(DAY)
+
+    answer = clinic.admin.explain(BEN, VIEW, CT, at=clinic.now)
+    assert [miss.why_not for miss in answer.nearest] == [es.WhyNot.ENDED]
 
 
 def test_a_grant_had_expired_at_its_time_whether_a_sweep_recorded_it_or_not(clinic):
@@ -132,6 +149,20 @@ def test_a_withdrawn_exam_is_answered_of_until_it_was_withdrawn(clinic):
         clinic.admin.access_at(CT, clinic.now)
     with pytest.raises(es.Refused):
         clinic.admin.who_can(VIEW, CT, at=clinic.now)
+
+
+def test_an_exam_is_there_from_exactly_its_upload_on(clinic):
+    (exam,) = clinic.sharing._ports.exams.find([MR])
+
+    assert clinic.holders_at(exam.uploaded_at, MR) == {exam.owner: DOWNLOAD}
+
+
+def test_a_time_without_a_zone_is_refused_by_its_name(clinic):
+    naive = clinic.now.replace(tzinfo=None)
+    for ask in (lambda: clinic.admin.access_at(CT, naive), lambda: Moment(at=naive)):
+        with pytest.raises(es.InvalidValue) as caught:
+            ask()
+        assert caught.value.field == "at"
 
 
 def test_before_its_upload_there_was_no_exam(clinic):
@@ -189,6 +220,22 @@ def test_an_exam_that_the_host_has_deleted_is_answered_of_by_what_was_kept(clini
     assert [each.user for each in seen.holders] == [ANNA, BEN]
     with pytest.raises(es.Refused):
         access_at(ports, MR, Moment(at=clinic.now))
+
+
+def test_the_last_owner_of_an_exam_that_the_host_has_deleted_is_whom_it_was_handed_to_last():
+    owners = ANNA, BEN, CARLA, DAN
+    handovers = tuple(
+        Handover(version=number, at=START + number * DAY, before=before, after=after)
+        for number, (before, after) in enumerate(pairwise(owners), 1)
+    )
+    past = ExamPast(exam=None, version=3, sharing=ExamGrants(version=3), handovers=handovers)
+
+    then = exam_then(CT, past, START + 9 * DAY)
+    spans = spans_held(past)
+
+    assert then.exam.owner == DAN
+    assert [span.principal for span in spans] == list(owners)
+    assert (spans[0].since, spans[-1].before) == (NEVER, FOREVER)
 
 
 def kinds(page):
