@@ -18,7 +18,7 @@ import pytest
 import sqlalchemy
 from hypothesis import is_hypothesis_test, settings
 from hypothesis.errors import UnsatisfiedAssumption
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Connection, Engine, MetaData, Table, func
 
 from databases import created_database, engine_of_tokyo, quick_sqlite_engine
 from exam_sharing.adapters.sqlalchemy import SqlStore, Tables, create_all, define_tables
@@ -110,19 +110,23 @@ def stored_rows(store: SqlStore) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def copy_rows(engine: Engine, filled: Tables, empty: Tables) -> None:
-    """Put into empty tables what others hold; what counts its rows up counts them anew."""
+    """Put into empty tables what others hold; what counts its rows up goes on behind them."""
     with engine.begin() as connection:
         for source, target in zip(filled.all(), empty.all(), strict=True):
             if target is not empty.schema:
-                columns = [each for each in source.c if not is_counted(each)]
-                rows = sqlalchemy.select(*columns).order_by(*source.primary_key)
-                names = [each.name for each in columns]
-                connection.execute(target.insert().from_select(names, rows))
+                rows = sqlalchemy.select(source).order_by(*source.primary_key)
+                connection.execute(target.insert().from_select([*source.c.keys()], rows))
+                count_on(connection, target)
 
 
-def is_counted(column: sqlalchemy.Column) -> bool:
-    """Say whether the database counts up what stands in a column."""
-    return column is column.table.autoincrement_column
+def count_on(connection: Connection, table: Table) -> None:
+    """Let PostgreSQL count on behind the rows of a table; SQLite does so by itself."""
+    number = table.autoincrement_column
+    if number is None or connection.dialect.name != "postgresql":
+        return
+    sequence = func.pg_get_serial_sequence(table.fullname, number.name)
+    last = func.greatest(func.nextval(sequence), func.max(number))
+    connection.execute(sqlalchemy.select(func.setval(sequence, last)).select_from(table))
 
 
 _kept: list[Memory | Database] = [Memory()]

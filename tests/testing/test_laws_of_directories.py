@@ -89,12 +89,12 @@ class LooksThroughGroups(MemoryDirectory):
 class ForgetsItsMembersAlone(MemoryDirectory):
     """A change of a group clears the cache of its direct members alone."""
 
-    def _put(self, known):
+    def _put(self, known, at):
         kept = dict(self.kept_principals)
         direct = set(getattr(known, "members", ()))
         before = self.group(known.id) if hasattr(known, "members") else None
         direct |= before.members if before else set()
-        super()._put(known)
+        super()._put(known, at)
         if hasattr(known, "members"):
             keys = {each.key for each in direct}
             self.kept_principals.update({u: held for u, held in kept.items() if u not in keys})
@@ -103,10 +103,10 @@ class ForgetsItsMembersAlone(MemoryDirectory):
 class StaysInGroupsThatAreGone(MemoryDirectory):
     """The removal of a group does not clear the cache of its users."""
 
-    def _forget(self, key):
+    def _forget(self, principal, at):
         kept = dict(self.kept_principals)
-        forgotten = super()._forget(key)
-        if key.startswith("g:"):
+        forgotten = super()._forget(principal, at)
+        if isinstance(principal, GroupId):
             self.kept_principals.update(kept)
         return forgotten
 

@@ -351,7 +351,7 @@ class TransfersUntold(MemoryStore):
 
     def transfer(self, exam, owner, *, at):
         super().transfer(exam, owner, at=at)
-        self._events.pop()
+        self._trail.events.pop()
 
 
 def milliseconds(at):

@@ -27,7 +27,7 @@ from exam_sharing.adapters.sqlalchemy.logs import Log, logs_of
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.errors import InvalidArgument, InvalidInput, StoreBusy, StoreFailed
 from exam_sharing.seals import Seal, SealedLog, packed
-from exam_sharing.validation import instant
+from exam_sharing.validation import instant, require_kind
 
 # The number of the lock under which one process seals at a time.
 _SEALING: Final = 0x6578616D5F7365
@@ -64,6 +64,7 @@ def seal(
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
     """
     at = instant("now", datetime.now(UTC) if now is None else now)
+    require_kind("patience", patience, int, float)
     if not patience >= 0:
         raise InvalidArgument("patience", "must be a number of seconds from 0")
     database = own_database(engine, tables)

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import exam_sharing as es
-from exam_sharing import errors, events, ports
+from exam_sharing import errors, events, history, ports
 from exam_sharing.memory import MemoryDirectory
-from exam_sharing.policy import ending, facts, plans, share, views
+from exam_sharing.policy import ending, facts, past, plans, share, views
 from exam_sharing.policy import retries as attempts
 from exam_sharing.testing.strategies.values import (
     BY_TYPE,
@@ -44,7 +44,7 @@ __all__ += ["nested_groups", "times", "times_around", "uploads", "worlds"]
 
 KindT = TypeVar("KindT")
 
-_RESULTS: Final = (attempts, ending, errors, events, facts, plans, share, views)
+_RESULTS: Final = (attempts, ending, errors, events, facts, history, past, plans, share, views)
 """Modules with values that the package makes and others only read."""
 
 _FIELDS: Final[Mapping[Any, SearchStrategy[Any]]] = {
