@@ -240,6 +240,7 @@ def test_a_question_of_which_a_port_fails_fails_with_it_and_is_never_a_yes(name,
         assert disturbed.again(name) == expected.answer
 
 
+@memory_alone
 def test_the_error_of_a_check_that_fails_names_no_user():
     def fail(question, put):
         raise es.StoreFailed("the directory is away")
