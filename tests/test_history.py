@@ -206,6 +206,23 @@ def test_without_a_history_the_groups_of_today_are_asked_and_the_answer_is_not_c
     assert not seen.certain
 
 
+def test_a_directory_that_was_filled_later_is_asked_of_today_and_the_answer_is_not_certain(clinic):
+    clinic.share(ANNA, CT, NURSES)
+    clinic.wait(DAY)
+    restarted = MemoryDirectory(clock=clinic.clock)
+    for user in (ANNA, EVA):
+        restarted.add(es.User(id=user, name="someone"))
+    restarted.add(es.Group(id=NURSES, name="Nurses", members=frozenset({EVA})))
+    ports = attrs.evolve(clinic.sharing._ports, directory=restarted)
+
+    before = access_at(ports, CT, Moment(at=clinic.now - DAY))
+    now = access_at(ports, CT, Moment(at=clinic.now))
+
+    assert [each.user for each in before.holders] == [ANNA, EVA]
+    assert not before.certain
+    assert now.certain
+
+
 def test_an_exam_that_the_host_has_deleted_is_answered_of_by_what_was_kept(clinic):
     class Gone:
         def find(self, exams):

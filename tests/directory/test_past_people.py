@@ -1,9 +1,11 @@
 """What directories in a database record of their past. Specification: `#history`."""
 
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Boolean, Column, MetaData, Table, Text, delete, event, insert, update
+from sqlalchemy.orm import Session, registry
 
 from every_directory import group, user
 from exam_sharing.acts.history import people_history
@@ -16,9 +18,11 @@ from exam_sharing.adapters.sqlalchemy import (
     define_directory_tables,
 )
 from exam_sharing.adapters.sqlalchemy.joined import directory_inside
+from exam_sharing.grants import FOREVER
 from exam_sharing.history import GroupChanged, Stretch, UserChanged
 from exam_sharing.identifiers import GroupId, UserId
-from exam_sharing.policy.past import Moment
+from exam_sharing.memory import MemoryDirectory
+from exam_sharing.policy.past import Moment, Span
 from exam_sharing.testing.edges import DAY, LAST, START
 
 ANN, BOB = UserId("ann"), UserId("bob")
@@ -170,3 +174,58 @@ def test_after_changes_that_were_not_recorded_everybody_can_be_recorded_again(po
     assert portal.directory.members_then((H, B), Moment(at=START)).active == {A, B}
     assert portal.directory.members_then((H, B), NOW).active == frozenset()
     assert portal.directory.remembers(START)
+
+
+def test_a_change_is_found_by_every_group_around_it_before_or_after_the_same_call(portal):
+    with portal.engine.begin() as transaction:
+        transaction.execute(insert(portal.groups), {"id": "k"})
+        transaction.execute(insert(portal.members), {"member": "b", "of": "k"})
+        transaction.execute(insert(portal.nested), {"member": "k", "of": "h"})
+        transaction.execute(delete(portal.nested).where(portal.nested.c.member == "g"))
+        transaction.execute(delete(portal.members).where(portal.members.c.of == "g"))
+        portal.directory.record_changes(transaction, GroupId("k"), G, H, at=START + DAY)
+
+    since = Span(principal=H, since=START + DAY, before=FOREVER)
+    found = [each.what for each in portal.directory.changes([since], None, Stretch(limit=9))]
+    assert {each.group: (each.joined, each.left) for each in found} == {
+        GroupId("k"): ((B,), ()),
+        G: ((), (A,)),
+        H: ((GroupId("k"),), (G,)),
+    }
+
+
+def test_a_history_does_not_begin_before_what_was_recorded_earlier(engine):
+    portal = Portal(engine, "back_")
+    portal.record(A, at=START + DAY)
+    with engine.begin() as transaction:
+        portal.directory.record_everybody(transaction, at=START)
+    assert not portal.directory.remembers(START)
+    assert portal.directory.remembers(START + DAY)
+
+
+def test_what_a_session_holds_is_recorded_even_if_it_does_not_flush_by_itself(portal):
+    class Person:
+        def __init__(self, name):
+            self.id, self.on = name, True
+
+    registry().map_imperatively(Person, portal.users, primary_key=[portal.users.c.id])
+    with Session(portal.engine, autoflush=False) as session:
+        session.add(Person("c"))
+        portal.directory.record_changes(session, UserId("c"), at=START + DAY)
+        session.commit()
+    assert portal.directory.members_then((UserId("c"),), NOW).active == {UserId("c")}
+
+
+@pytest.mark.parametrize("kind", ["memory", "database"])
+def test_a_directory_does_not_know_the_time_before_anybody_was_added(engine, kind):
+    if kind == "memory":
+        directory = MemoryDirectory(clock=lambda: START)
+    else:
+        tables = define_directory_tables(MetaData(), prefix="late_")
+        tables.metadata.drop_all(engine)
+        tables.metadata.create_all(engine)
+        directory = SqlDirectory(engine, tables, clock=lambda: START)
+    assert people_history(directory, LAST) is None
+    directory.add(user("ann"))
+    assert people_history(directory, START) is directory
+    assert people_history(directory, START - timedelta(microseconds=1)) is None

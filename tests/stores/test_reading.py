@@ -12,10 +12,11 @@ import sqlalchemy
 from sqlalchemy import select
 
 import exam_sharing as es
-from benchmarks.sql_plans import cost_of, noted, second_time, the_one
+from benchmarks.sql_plans import cost_of, noted, second_time, sqlite_plan, the_one
 from django_databases import django_connection
 from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
+from exam_sharing.history import Stretch
 from exam_sharing.identifiers import PrincipalKey
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CD, CT, DAN, EVA, MR, NURSES
 from world import DAY, DOWNLOAD, NO_EXAM, START, VIEW, World
@@ -41,6 +42,21 @@ def test_a_forged_key_of_two_lines_reaches_nobody(new_store):
         assert not world.store.holding(BEN, forged, VIEW, (CT,), START)
     with suppress(es.StoreFailed):
         assert not world.store.visible(BEN, forged, None, 9, START, own=True)
+
+
+def test_the_history_of_an_exam_reads_no_table_as_a_whole(tmp_path):
+    engine = sql.sqlite_engine(f"{tmp_path / 'history.db'}")
+    sql.create_all(engine)
+    store = sql.SqlStore.over(engine)
+    with noted(engine) as statements:
+        for exam, user in ((CT, None), (CT, BEN), (None, BEN)):
+            store.happened(exam, user, Stretch(limit=PAGE))
+    asked = [each for each in statements if each.text.startswith("SELECT")]
+    steps = [step for each in asked for step in sqlite_plan(engine, each)]
+    engine.dispose()
+    assert [step for step in steps if step.startswith("SCAN exam_sharing_")] == []
+    assert any("exam_sharing_grants USING" in step for step in steps)
+    assert len(asked) == 3
 
 
 CROWD = 3_000

@@ -36,7 +36,8 @@ def who_could(arguments: Namespace, portal: Portal) -> Reply:
             (words.who(each.user), MAY[each.permission], "\n".join(_grounds(each, words)))
             for each in access.holders
         ]
-        unsure = "" if access.certain else " (not certain: the groups of today were asked)"
+        why = "there is no history of that time and today's groups were asked, or no such exam now"
+        unsure = "" if access.certain else f" (not certain: {why})"
         head = f"{words.exam(access.exam)} at {words.when(access.at)}, version {access.version}"
         return out.stacked(
             f"{head[0].upper()}{head[1:]}{unsure}",

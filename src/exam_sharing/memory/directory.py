@@ -340,7 +340,8 @@ class MemoryDirectory(KeptDirectory, PeopleHistory):
 
     @override
     def remembers(self, at: datetime) -> bool:
-        return True
+        with self._lock:
+            return self._past.has_begun(at)
 
     @override
     def members_then(self, principals: Iterable[PrincipalId], moment: Moment) -> PeopleThen:

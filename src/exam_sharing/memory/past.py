@@ -146,6 +146,10 @@ class PastPeople:
             for member in (*joined, *change.left):
                 self._moves[member.key].append(number)
 
+    def has_begun(self, at: datetime) -> bool:
+        """Return whether the first change was made by a time."""
+        return bool(self.changes) and self.changes[0].at <= at
+
     def _groups_now(self, member: PrincipalId) -> Iterator[GroupId]:
         groups = self._groups.get(member, {})
         return (group for group, spells in groups.items() if spells[-1].ended is None)

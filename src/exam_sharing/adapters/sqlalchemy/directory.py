@@ -98,6 +98,7 @@ class SqlDirectory(KeptDirectory, PeopleReader, SqlPeopleHistory):
         self._tables = self._history = tables
         self._search = NameSearch(tables)
         self._walks = _Walks(tables)
+        self._began: datetime | None = None
 
     # Its own methods, so that a subclass that overrides what is asked of today is noticed.
     @override
@@ -119,9 +120,14 @@ class SqlDirectory(KeptDirectory, PeopleReader, SqlPeopleHistory):
         return super().last_change()
 
     @override
+    @in_our_words
     def remembers(self, at: datetime) -> bool:
-        """Return true: whoever was not recorded was not there."""
-        return True
+        """Return whether somebody had been added by a time; before, others kept the users."""
+        if self._began is None:
+            changes = self._tables.changes.c
+            first = select(changes.at).order_by(changes.number).limit(1)
+            self._began = next((row.at for row in self._transactions.rows(first)), None)
+        return self._began is not None and self._began <= at
 
     @property
     def gives_way(self) -> bool:

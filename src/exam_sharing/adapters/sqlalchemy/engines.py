@@ -52,10 +52,6 @@ _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
-FAILURES: Final = (SQLAlchemyError, OSError)
-"""What a failing database raises: SQLAlchemy passes on the `OSError` of asyncpg's connections."""
-
-
 class LostRace(StoreFailed):
     """Another transaction was faster or held a lock; the same call may succeed later."""
 
@@ -71,7 +67,7 @@ def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
     def asked(*args: ParamsT.args, **kwargs: ParamsT.kwargs) -> ResultT:
         try:
             return ask(*args, **kwargs)
-        except (*FAILURES, *_UNREADABLE) as error:
+        except (SQLAlchemyError, *_UNREADABLE) as error:
             failed = _failure(error)
         # Raised outside of the handler, so that the caught error is not its context.
         raise failed
@@ -94,7 +90,7 @@ def or_conflict(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
     return asked
 
 
-def is_lost_race(error: Exception) -> bool:
+def is_lost_race(error: SQLAlchemyError) -> bool:
     """Return whether somebody else was faster, so that the same act may succeed at once."""
     if not isinstance(error, DBAPIError):
         return False
@@ -110,7 +106,7 @@ def is_locked(error: BaseException | None) -> bool:
 
 
 def _failure(error: Exception) -> StoreFailed:
-    if not isinstance(error, FAILURES):
+    if not isinstance(error, SQLAlchemyError):
         return StoreFailed(
             f"the database returned or was given something unreadable: {type(error).__name__}"
         )

@@ -177,7 +177,14 @@ def put_changes(
     )
     rows = [_row_of(principal, change) for principal, change in changed]
     numbers = connection.execute(numbered, rows).scalars().all()
-    above = _groups_above(connection, tables, [each.key for each, _ in changed])
+    changed_keys = [each.key for each, _ in changed]
+    above = _groups_above(connection, tables, changed_keys)
+    for (principal, change), number in zip(changed, numbers, strict=True):
+        _put_members(connection, tables, principal.key, change, number)
+    if len(changed) > 1:
+        # One change may put another one into a group, or take it out of one.
+        for key, groups in _groups_above(connection, tables, changed_keys).items():
+            above[key] |= groups
     connection.execute(
         insert(tables.change_keys),
         [
@@ -186,8 +193,6 @@ def put_changes(
             for key in sorted(above[principal.key])
         ],
     )
-    for (principal, change), number in zip(changed, numbers, strict=True):
-        _put_members(connection, tables, principal.key, change, number)
 
 
 def begin_history(connection: Connection, tables: DirectoryTables, at: datetime) -> None:
@@ -198,7 +203,9 @@ def begin_history(connection: Connection, tables: DirectoryTables, at: datetime)
     changes = tables.changes
     there = select(changes.c.number).where(changes.c.principal.is_(None)).limit(1)
     if connection.execute(there).first() is None:
-        row = _record_of(HistoryBegan(at=at))
+        # A clock that goes back must not let it begin before what was recorded.
+        last: datetime | None = connection.scalar(select(sa.func.max(changes.c.at)))
+        row = _record_of(HistoryBegan(at=at if last is None else max(at, last)))
         connection.execute(insert(changes), row)
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
@@ -57,7 +58,7 @@ class _StandbyTransactions(Transactions):
             ):
                 until = self._until(lambda asked: connection.exec_driver_sql(asked).one())
                 yield connection
-        except engines.FAILURES:
+        except SQLAlchemyError:
             self._guard.failed()
             raise
         _require_in_time(until)

@@ -339,6 +339,9 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
 
     def _inside(self, transaction: Connection | Session) -> Transactions:
         require_connected("transaction", transaction, Connection, Session)
+        if isinstance(transaction, Session):
+            # Also one that does not flush by itself: what it holds must not go unrecorded.
+            in_our_words(transaction.flush)()
         return transactions_of(transaction)
 
     def _search_in(self, transaction: Connection | Session) -> tuple[DirectoryTables, Transactions]:

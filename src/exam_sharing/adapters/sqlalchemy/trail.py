@@ -103,7 +103,10 @@ class SqlTrail(ports.AuditTrail, ports.SharingHistory):
             # A refused act on a grant named no exam.
             key = sa.literal_column("'r:'").concat(grants.c.id)
             of_exam = select(key).where(grants.c.exam == exam.value)
-            parts.append(found.where(subjects.subject.in_(of_exam)))
+            parts += [
+                found.where(subjects.subject.in_(of_exam.where(half)))
+                for half in _halves(self._tables)
+            ]
         newest = subjects.at.desc(), subjects.number.desc()
         tops = [each.order_by(*newest).limit(wanted.limit).subquery() for each in parts]
         top = sa.union(*(select(each.c.at, each.c.number) for each in tops)).subquery()
@@ -160,6 +163,12 @@ _GRANT: Final = "grant"
 _HANDOVER: Final = "handover"
 
 
+def _halves(tables: Tables) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Return the conditions of two halves of all grants: each has an index by exam of its own."""
+    closed = tables.grants.c.closed_version
+    return closed.is_(None), closed.is_not(None)
+
+
 @lru_cache(maxsize=64)
 def _past(tables: Tables, exams: FromClause | None) -> sa.Select[Any]:
     """Return the statement for the past of an exam: a row for each grant and change of owner."""
@@ -180,13 +189,11 @@ def _past(tables: Tables, exams: FromClause | None) -> sa.Select[Any]:
         sa.cast(exam, sa.Text()).label("of"),
         sa.func.coalesce(exact, by_time, 0).label("version_then"),
     ).subquery("head")
-    # Two indexes hold one half of the grants each.
-    halves = grants.closed_version.is_(None), grants.closed_version.is_not(None)
     parts = [
         select(sa.literal_column(f"'{_GRANT}'").label("part"), *grants).where(
             grants.exam == exam, half
         )
-        for half in halves
+        for half in _halves(tables)
     ]
     instead = {
         "version": subjects.version,
