@@ -240,6 +240,18 @@ def test_a_question_of_which_a_port_fails_fails_with_it_and_is_never_a_yes(name,
         assert disturbed.again(name) == expected.answer
 
 
+@memory_alone
+def test_the_error_of_a_check_that_fails_names_no_user():
+    def fail(question, put):
+        raise es.StoreFailed("the directory is away")
+
+    world = portal()
+    sharing = over(watched(ports_of(world), fail), world)
+    with pytest.raises(es.StoreFailed) as failed:
+        sharing.can(EVA, VIEW, CT)
+    assert failed.value.__context__ is None
+
+
 def test_who_is_refused_is_refused_also_where_that_cannot_be_recorded(caplog):
     def fail_to_record(question, put):
         if question == "audit.record":

@@ -136,6 +136,8 @@ def test_an_exported_seal_is_read_back():
         lambda text: text.replace('"format": 1', '"format": 2'),
         lambda text: text.replace('"previous"', '"before"'),
         lambda text: text[:-1],
+        lambda text: text.replace('"events"', r'"\ud800"'),
+        lambda _: "[" * 100_000,
         lambda _: "[]",
         lambda _: '{"format": 1, "digest": "", "logs": [3], "at": "now"}',
     ],

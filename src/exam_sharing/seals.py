@@ -39,7 +39,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _ENTRY: Final = Struct(">q32s")
 _HEX: Final = 64
 _NO_SEAL: Final = "0" * _HEX
-_UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_UNREADABLE: Final = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+)
 
 
 def _hashed(*parts: bytes) -> bytes:
@@ -193,11 +195,12 @@ class Seal:
             known, digest = content.pop("format"), content.pop("digest")
             logs = [SealedLog(**each) for each in content.pop("logs")]
             seal = cls(at=datetime.fromisoformat(content.pop("at")), logs=tuple(logs), **content)
+            whole = seal.digest == digest
         except (*_UNREADABLE, InvalidInput):
             raise InvalidInput("seal", "cannot be read as an exported seal") from None
         if known != _FORMAT:
             raise InvalidInput("seal", "is of a format that this version does not know")
-        if seal.digest != digest:
+        if not whole:
             raise InvalidInput("seal", "was edited: its digest does not fit its content")
         return seal
 

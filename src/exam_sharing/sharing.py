@@ -265,8 +265,11 @@ class Sharing:
         if type(now) is not datetime or now.tzinfo is not UTC:
             now = validation.clock_time(now)
         try:
-            principals = self._kept_principals[user.key]
+            principals: frozenset[PrincipalKey] | None = self._kept_principals[user.key]
         except KeyError:
+            principals = None
+        # Outside of the handler, so that the user's key is not the context of an error.
+        if principals is None:
             principals = self._principals_of(user)
         if self._holds(user, principals, permission, exam, now) is not True:
             return False

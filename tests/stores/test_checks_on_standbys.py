@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import socket
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -19,6 +21,7 @@ from exam_sharing.adapters.sqlalchemy import (
     TableDirectory,
     UserColumns,
     define_tables,
+    hanging,
     joined,
     open_sharing,
     standby_guard,
@@ -495,6 +498,59 @@ def test_a_standby_that_hangs_delays_a_check_over_asyncpg_no_longer(clinic, monk
     first, second = asyncio.run(checked())
     assert 0.5 < first < 3
     assert second < 0.5
+
+
+def refusing(engine):
+    """Let the next connections of an engine be refused; no server listens there."""
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = once.getsockname()[1]
+
+    @sa.event.listens_for(engine.sync_engine, "do_connect")
+    def elsewhere(_dialect, _record, _arguments, options):
+        options |= {"host": "127.0.0.1", "port": port}
+
+
+def test_a_standby_that_refuses_connections_is_left_alone_over_asyncpg_too(clinic, caplog):
+    pytest.importorskip("asyncpg")
+
+    async def checked():
+        urls = (each.url.set(drivername="postgresql+asyncpg") for each in clinic.servers)
+        primary, standby = (create_async_engine(each, poolclass=sa.NullPool) for each in urls)
+        sharing = await open_async_sharing(primary, reading=standby, tables=clinic.tables)
+        viewer = await sharing.viewer(BEN)
+        assert await viewer.can(VIEW, CT)
+        refusing(standby)
+        answers = [await viewer.can(VIEW, CT), await viewer.can(VIEW, CT)]
+        again = await open_async_sharing(primary, reading=standby, tables=clinic.tables)
+        answers.append(await again.can(BEN, VIEW, CT))
+        refusing(primary)
+        with pytest.raises(StoreFailed, match="the database failed: ConnectionRefusedError"):
+            await again.can(BEN, VIEW, CT)
+        return answers
+
+    give(clinic.open())
+    assert asyncio.run(checked()) == [True] * 3
+    assert caplog.messages == ["checks on a standby: the standby does not answer"] * 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_ends_no_read_of_the_process_that_it_came_from():
+    def over(one):
+        return SimpleNamespace(pgconn=SimpleNamespace(socket=one.fileno()))
+
+    (ours, server), (of_fork, other) = socket.socketpair(), socket.socketpair()
+    with hanging.ended_after(0.3, over(ours)):
+        fork = os.fork()
+        if not fork:
+            with suppress(BaseException), hanging.ended_after(60, over(of_fork)):
+                time.sleep(0.3 + 3 * hanging._TICK)
+            os._exit(0)
+    os.waitpid(fork, 0)
+    server.sendall(b"answer")
+    assert ours.recv(10) == b"answer"
+    for each in (ours, server, of_fork, other):
+        each.close()
 
 
 def test_a_standby_that_is_cut_off_stops_answering_before_the_primary_lets_it_go(

@@ -87,7 +87,7 @@ def test_the_other_processes_do_their_work(lived, engines):
     assert relay.admin.deliver_notices() == len(notifier.sent) > 0
     assert sweep_expired(engines["sweeper"], now=START + 9 * DAY) == 2
     trusted = seal(engines["sealer"], now=START)
-    found = verify(engines["auditor"], trusted=trusted)
+    found = verify(engines["auditor"], trusted=trusted, now=START + 9 * DAY)
     assert (found.whole, found.unsealed) == (True, 0)
     assert SqlStore.over(engines["auditor"]).events() == lived.store.events()
 
@@ -121,6 +121,9 @@ NEVER = [
 CASES = [
     *((role, statement) for role in EVERYBODY for statement in NEVER),
     *(("portal", f"{verb} exam_sharing_seals DEFAULT VALUES") for verb in ["INSERT INTO"]),
+    # With the highest number, no later record would be sealed.
+    ("portal", "INSERT INTO exam_sharing_events (number) VALUES (9223372036854775807)"),
+    ("portal", "INSERT INTO exam_sharing_changes (number) VALUES (9223372036854775807)"),
     *(
         (role, f"INSERT INTO exam_sharing_{table} DEFAULT VALUES")
         for role in ("relay", "sweeper", "sealer", "auditor")

@@ -228,7 +228,7 @@ def test_what_the_package_wrote_is_whole(lived, engine, tables):
 
 def test_a_sweep_of_expired_grants_edits_nothing(lived, engine, tables):
     assert sweep_expired(engine, tables=tables, now=START + 9 * DAY) == 1
-    assert verify(engine, tables=tables).whole
+    assert verify(engine, tables=tables, now=START + 9 * DAY).whole
 
 
 def run(engine, statement):
@@ -284,6 +284,21 @@ def test_a_grant_that_no_act_made_is_found(lived, engine, tables):
     assert str(first) == "grant 'forged' was inserted"
 
 
+def test_a_copy_of_a_record_is_found_and_hides_no_grant(lived, engine, tables):
+    """With the copy, records name as many grants as there are."""
+    grants, events = tables.grants, tables.events
+    columns = [sa.literal("forged").label("id"), *(each for each in grants.c if each.name != "id")]
+    one = sa.select(*columns).where(grants.c.id == lived.grant_to(DAN, CT).id.value)
+    run(engine, grants.insert().from_select([each.name for each in columns], one))
+    columns = [each for each in events.c if each.name != "number"]
+    one = sa.select(*columns).where(events.c.number == number_of(engine, tables, 1))
+    run(engine, events.insert().from_select([each.name for each in columns], one))
+    copy = found(number_of(engine, tables, 7), Edit.INSERTED)
+    assert verify(engine, tables=tables).first == copy
+    seal(engine, tables=tables, now=START)
+    assert verify(engine, tables=tables).first == copy
+
+
 def test_a_copy_of_a_grant_on_another_exam_is_found(lived, engine, tables):
     grants, grant = tables.grants, lived.grant_to(DAN, CT)
     columns = [sa.literal("late").label("exam"), *(c for c in grants.c if c.name != "exam")]
@@ -312,6 +327,46 @@ def test_an_ending_that_no_act_wrote_is_found(lived, engine, tables):
     assert (first.edit, first.row) == (Edit.INSERTED, f"ending of grant {str(grant.id)!r}")
     run(engine, it.values(ended_how="EXPIRED", ended_at=START))
     assert verify(engine, tables=tables).first == first
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        {"closed_version": 2},
+        {"closed_version": 2, "ended_how": "EXPIRED", "ended_as": "HOST"},
+        {"closed_version": 2, "ended_how": "EXPIRED", "ended_at": START + DAY},
+    ],
+)
+def test_a_grant_that_was_closed_before_its_time_is_found(lived, engine, tables, ending):
+    grants, grant = tables.grants, lived.grant_to(DAN, CT)
+    run(engine, grants.update().where(grants.c.id == grant.id.value).values(ending))
+    first = verify(engine, tables=tables, now=START + DAY / 2).first
+    assert (first.edit, first.row) == (Edit.INSERTED, f"ending of grant {str(grant.id)!r}")
+
+
+@pytest.mark.parametrize(
+    ("table", "edit", "place"),
+    [
+        ("events", "at = 'infinity' WHERE kind = 'ExamTransferred'", 5),
+        ("grants", "until = 'infinity' WHERE recipient = 'u:dan'", 1),
+        ("grants", "until = '-infinity' WHERE recipient = 'u:dan'", 1),
+        ("events", r"""event = '{"grant":"a\nb"}' WHERE kind = 'ExamTransferred'""", 5),
+        ("events", r"""event = '{"grant":"\q"}' WHERE kind = 'ExamTransferred'""", 5),
+    ],
+)
+def test_an_edit_that_the_package_cannot_read_is_named(lived, engine, tables, table, edit, place):
+    name = getattr(tables, table).fullname
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {name} SET {edit}")  # noqa: S608  its own
+    first = verify(engine, tables=tables).first
+    assert (first.number, first.edit) == (number_of(engine, tables, place), Edit.CHANGED)
+
+
+def test_a_seal_of_text_instead_of_bytes_is_named(lived, engine, tables):
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {tables.seals.fullname} SET entries = 'abc'")  # noqa: S608
+    first = verify(engine, tables=tables).first
+    assert first == Finding(log="seals", number=1, edit=Edit.CHANGED)
 
 
 def test_an_edited_attestation_is_named_by_the_record_of_the_share(lived, engine, tables):

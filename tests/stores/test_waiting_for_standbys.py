@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import attrs
 import pytest
@@ -258,6 +259,56 @@ def test_a_commit_that_waits_blocks_no_event_loop_and_ends_there_too(clinic, dri
             await primary.dispose()
 
     assert asyncio.run(acted()) < WAIT
+
+
+def test_a_wait_over_asyncpg_ends_though_the_first_connection_that_ends_it_is_refused(
+    clinic, monkeypatch
+):
+    pytest.importorskip("asyncpg")
+    monkeypatch.setattr(confirming, "_AGAIN", 0.1)
+
+    async def acted():
+        primary = create_async_engine(clinic.patient.url.set(drivername="postgresql+asyncpg"))
+        try:
+            sharing = await open_async_sharing(primary, tables=clinic.tables)
+            assert not (await sharing.share(attrs.evolve(SHARE, recipients=(CARLA,)))).unconfirmed
+            refused = []
+
+            @sa.event.listens_for(primary.sync_engine, "do_connect")
+            def refuse_once(*_):
+                if not refused:
+                    refused.append(True)
+                    raise ConnectionRefusedError
+
+            with with_receiver_stopped(clinic):
+                receipt = await asyncio.wait_for(sharing.share(SHARE), 3)
+            assert refused
+            return receipt
+        finally:
+            await primary.dispose()
+
+    assert asyncio.run(acted()).unconfirmed
+
+
+def test_a_request_to_end_a_wait_that_does_not_arrive_is_sent_again(monkeypatch):
+    monkeypatch.setattr(confirming, "_AGAIN", 0.1)
+    requests, arrived, closed = [], threading.Event(), []
+
+    def cancel():
+        requests.append("sent")
+        if len(requests) == 1:
+            raise sa.exc.OperationalError("", None, Exception())
+        arrived.set()
+
+    driver = SimpleNamespace(
+        pgconn=SimpleNamespace(get_cancel=lambda: SimpleNamespace(cancel=cancel)),
+        add_notice_handler=lambda _: None,
+        remove_notice_handler=lambda _: None,
+    )
+    connection = SimpleNamespace(connection=SimpleNamespace(driver_connection=driver))
+    with confirming.bounded(connection, lambda: closed.append(True)):
+        assert arrived.wait(3)
+    assert closed == [True]
 
 
 @pytest.fixture(params=["remote_apply"])

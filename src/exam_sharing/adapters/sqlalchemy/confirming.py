@@ -11,14 +11,13 @@ Needs psycopg or asyncpg.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock, Timer
 from time import monotonic
 from typing import Any, Final
 
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.util import greenlet_spawn
 from typing_extensions import override
 
@@ -73,7 +72,13 @@ class _PsycopgWait(_Wait):
         self._note(notice.severity_nonlocalized, notice.sqlstate)
 
     def _end(self) -> None:
-        with self._ending:
+        self._ask_to_end()
+        while not self._timer.finished.wait(_AGAIN):
+            self._ask_to_end()
+
+    def _ask_to_end(self) -> None:
+        # A request that does not arrive is sent again.
+        with self._ending, suppress(Exception):
             if not self._is_over:
                 self.was_ended = True
                 self._cancel.cancel()
@@ -125,7 +130,7 @@ def _end_wait(engine: Engine, process: int) -> None:
     try:
         with beside.connect() as connection:
             connection.execute(_END, {"process": process})
-    except SQLAlchemyError:
+    except engines.FAILURES:
         pass  # It is tried again.
     finally:
         beside.dispose()

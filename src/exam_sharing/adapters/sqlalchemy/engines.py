@@ -52,6 +52,10 @@ _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
+FAILURES: Final = (SQLAlchemyError, OSError)
+"""What a failing database raises: SQLAlchemy passes on the `OSError` of asyncpg's connections."""
+
+
 class LostRace(StoreFailed):
     """Another transaction was faster or held a lock; the same call may succeed later."""
 
@@ -67,7 +71,7 @@ def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
     def asked(*args: ParamsT.args, **kwargs: ParamsT.kwargs) -> ResultT:
         try:
             return ask(*args, **kwargs)
-        except (SQLAlchemyError, *_UNREADABLE) as error:
+        except (*FAILURES, *_UNREADABLE) as error:
             failed = _failure(error)
         # Raised outside of the handler, so that the caught error is not its context.
         raise failed
@@ -90,7 +94,7 @@ def or_conflict(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
     return asked
 
 
-def is_lost_race(error: SQLAlchemyError) -> bool:
+def is_lost_race(error: Exception) -> bool:
     """Return whether somebody else was faster, so that the same act may succeed at once."""
     if not isinstance(error, DBAPIError):
         return False
@@ -106,7 +110,7 @@ def is_locked(error: BaseException | None) -> bool:
 
 
 def _failure(error: Exception) -> StoreFailed:
-    if not isinstance(error, SQLAlchemyError):
+    if not isinstance(error, FAILURES):
         return StoreFailed(
             f"the database returned or was given something unreadable: {type(error).__name__}"
         )

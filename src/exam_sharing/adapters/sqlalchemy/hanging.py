@@ -25,10 +25,13 @@ class _Read:
 
     def __init__(self, driver: Any, deadline: float) -> None:  # noqa: ANN401  of psycopg
         self._driver, self.deadline = driver, deadline
+        self._process = os.getpid()
         self._ending, self._is_over = Lock(), False
 
     def end(self) -> None:
         """Shut its socket, unless it is over."""
+        if self._process != os.getpid():
+            return  # A fork has a copy, and shares the socket.
         # Once it is over, the number of the socket may be that of another.
         with self._ending, suppress(Exception):
             if not self._is_over:

@@ -19,8 +19,10 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    case,
     cast,
     extract,
+    func,
     literal_column,
     select,
     type_coerce,
@@ -149,7 +151,10 @@ def in_microseconds(column: ColumnElement[Any]) -> ColumnElement[Any]:
     if not isinstance(column.type, Instant):
         return column
     exact: ColumnElement[Any] = literal_column("1000000") * extract("epoch", column)
-    return type_coerce(ByDialect(cast(exact, BigInteger()), column), BigInteger())
+    # PostgreSQL also has infinite times, which we never write, and which no number can be.
+    no_number: ColumnElement[int] = literal_column("9223372036854775807")
+    whole = case((~func.isfinite(column), no_number), else_=cast(exact, BigInteger()))
+    return type_coerce(ByDialect(whole, column), BigInteger())
 
 
 @lru_cache(maxsize=16)

@@ -25,7 +25,6 @@ from typing import Any, Final, NamedTuple
 import attrs
 from sqlalchemy import URL, Engine, Row
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from exam_sharing.adapters.sqlalchemy import engines
 from exam_sharing.adapters.sqlalchemy.cluster_settings import (
@@ -240,7 +239,7 @@ class Guard:
             if problem is not None:
                 return _Word(monotonic(), problem=problem, refuses=True)
             at_standby = AtStandby.asked(self._standby, self.bounded)
-        except SQLAlchemyError:
+        except engines.FAILURES:
             return _silent(began)
         if not at_standby.row.standby:
             # It was promoted: the next connection of several addresses leads to a standby.
@@ -256,7 +255,7 @@ class Guard:
         if not self._is_proven and not (unmet and unmet[0].refuses):
             try:
                 found = self._schema_found()
-            except SQLAlchemyError:
+            except engines.FAILURES:
                 return _silent(began)
             _require_schema_of_standby(found)
             self._is_proven = True

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
@@ -58,7 +57,7 @@ class _StandbyTransactions(Transactions):
             ):
                 until = self._until(lambda asked: connection.exec_driver_sql(asked).one())
                 yield connection
-        except SQLAlchemyError:
+        except engines.FAILURES:
             self._guard.failed()
             raise
         _require_in_time(until)

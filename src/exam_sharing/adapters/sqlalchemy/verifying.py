@@ -8,10 +8,11 @@ events name. Only when something differs does it search for where the record is 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Engine, Table, and_, func, select, true
+from sqlalchemy import Engine, Table, and_, exists, func, or_, select, true
 from sqlalchemy.engine import Connection
 
 from exam_sharing.adapters.sqlalchemy import engines
@@ -43,7 +44,7 @@ from exam_sharing.seals import (
     leaf_of,
     unpacked,
 )
-from exam_sharing.validation import require_kind
+from exam_sharing.validation import instant, require_kind
 
 Names: TypeAlias = Sequence[NamedRow]
 
@@ -58,30 +59,36 @@ _BEFORE_ALL: Final = -(2**63)
 
 
 def verify(
-    engine: Engine, *, trusted: Seal | None = None, tables: Tables | None = None
+    engine: Engine,
+    *,
+    trusted: Seal | None = None,
+    tables: Tables | None = None,
+    now: datetime | None = None,
 ) -> Verification:
     """Compare all records with their seals, and report the first that was edited, if any was.
 
     Nothing is written, and no act waits; all that is compared is of one moment. With `trusted`, a
     seal that was kept elsewhere, also somebody who could write every table is found out, for the
     records up to that seal. Without it, only who did not compute the hashes again. What was removed
-    from the records after the last seal cannot show. Specification: `#nothing-was-edited`.
+    from the records after the last seal cannot show. `now` is aware, and by default the machine's
+    time: no grant can have expired later. Specification: `#nothing-was-edited`.
 
     Raises:
         WrongKind: an argument is of another type.
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
     """
     require_kind("trusted", trusted, Seal, type(None))
+    at = instant("now", datetime.now(UTC) if now is None else now)
     known = given_tables(tables)
     own = engines.checked_engine(engine)
     check_schema(own, known)
-    return _verified(own, known, trusted)
+    return _verified(own, known, trusted, at)
 
 
 @in_our_words
-def _verified(engine: Engine, tables: Tables, trusted: Seal | None) -> Verification:
+def _verified(engine: Engine, tables: Tables, trusted: Seal | None, now: datetime) -> Verification:
     with _one_moment(engine) as connection:
-        verifier = _Verifier(connection, tables)
+        verifier = _Verifier(connection, tables, now)
         return Verification(
             first=verifier.first_edit(trusted),
             records=verifier.records,
@@ -108,10 +115,10 @@ def _one_moment(engine: Engine) -> Iterator[Connection]:
 class _Verifier:
     """One comparison; it counts what it has compared."""
 
-    def __init__(self, connection: Connection, tables: Tables) -> None:
+    def __init__(self, connection: Connection, tables: Tables, now: datetime) -> None:
         self.records = self.rows = self.sealed = 0
         self.last: Seal | None = None
-        self._connection, self._tables = connection, tables
+        self._connection, self._tables, self._now = connection, tables, now
         # How many rows of each kind events name.
         self._named: Counter[str] = Counter()
         # What was done to which row of the last record that does not fit its rows.
@@ -121,7 +128,7 @@ class _Verifier:
         """Return the first edit of a seal, of a record, or of a row that no record made."""
         found = self._edited_seal(trusted)
         for log in logs_of(self._tables):
-            found = found or self._edited_record(log)
+            found = found or self._edited_record(log) or self._copied_record(log)
         return found or self._unnamed_row()
 
     def _edited_seal(self, trusted: Seal | None) -> Finding | None:
@@ -167,38 +174,49 @@ class _Verifier:
         edit, moved = self._moved(log, sealed, now)
         return Finding(log=log.name, number=number, edit=edit, moved=moved)
 
+    def _copied_record(self, log: Log) -> Finding | None:
+        """Return a record that is a copy of an earlier one: no two acts have chosen one salt.
+
+        A copy names the rows of the other once more, so that rows of no record would not be missed.
+        """
+        number = func.max(log.table.c.number).label("copy")
+        twice = select(number).group_by(log.table.c.leaf).having(func.count() > 1)
+        found: int | None = self._connection.scalar(twice.order_by(number).limit(1))
+        return None if found is None else Finding(log=log.name, number=found, edit=Edit.INSERTED)
+
     def _found(self, log: Log, through: int) -> Iterator[Entry]:
         """Yield the number and the leaf of every record; the leaf is empty if it does not fit."""
         columns = ["at", "kind", log.document, "salt", "leaf"]
         columns += ["written"] if log.names_rows else []
         for rows in _in_order(self._connection, log.table, columns, _MANY):
-            named, written = self._names_in(log, rows)
-            for row, names in zip(rows, named, strict=True):
+            # What a record names is read only if the act that wrote the record has named it.
+            fit = [_fits(log, row) for row in rows]
+            named, written = self._names_in(log, rows, fit)
+            for row, fits, names in zip(rows, fit, named, strict=True):
                 number: int = row[0]
                 self.records += 1
                 self.sealed += number <= through
-                yield number, self._fitting_leaf(log, row, names, written)
+                self._edited = None
+                yield number, self._fitting_leaf(row, names, written) if fits else b""
 
-    def _names_in(self, log: Log, rows: Sequence[Sequence[Any]]) -> tuple[Sequence[Names], Written]:
+    def _names_in(
+        self, log: Log, rows: Sequence[Sequence[Any]], fit: Sequence[bool]
+    ) -> tuple[Sequence[Names], Written]:
         """Return what the document of each record names, and those of these rows that are there."""
         if not log.names_rows:
             return [()] * len(rows), {}
-        named = [rows_named_in(row[3]) if isinstance(row[3], str) else () for row in rows]
+        named = [rows_named_in(row[3]) if fits else () for row, fits in zip(rows, fit, strict=True)]
         every = chain.from_iterable(named)
         return named, read_written(self._connection, self._tables, every)
 
-    def _fitting_leaf(self, log: Log, row: Sequence[Any], named: Names, written: Written) -> bytes:
-        """Return the leaf of a record if it fits the record and its rows, else nothing."""
-        _, at, kind, document, salt, leaf, *others = row
-        digest = others[0] if others else None
-        self._edited = None
+    def _fitting_leaf(self, row: Sequence[Any], named: Names, written: Written) -> bytes:
+        """Return the leaf of a record if its rows fit too, else nothing."""
+        _, _, _, _, salt, leaf, *others = row
         try:
-            if leaf_of(salt, log.name, at, kind, document, digest or b"") == leaf:
-                self._edited = self._edited_row(salt, named, written, digest) if named else None
-                return bytes(leaf) if self._edited is None else b""
+            self._edited = self._edited_row(salt, named, written, others[0]) if named else None
         except _NOT_OURS:
-            pass
-        return b""
+            return b""
+        return bytes(leaf) if self._edited is None else b""
 
     def _edited_row(
         self, salt: bytes, named: Names, written: Written, digest: bytes | None
@@ -261,19 +279,29 @@ class _Verifier:
             if unnamed is not None:
                 row = _spelled((kind, unnamed))
                 return Finding(log=EVENTS, number=None, edit=Edit.INSERTED, row=row)
-        return self._wrong_expiry()
+        return self._wrong_ending()
 
     def _all_named(self) -> Iterator[NamedRow]:
         for rows in _in_order(self._connection, self._tables.events, ["event"], _MANY):
             for _, document in rows:
                 yield from rows_named_in(document)
 
-    def _wrong_expiry(self) -> Finding | None:
-        """Return the first grant that is recorded as expired at another time than its own."""
-        grants = self._tables.grants
-        on_time = and_(grants.c.until.is_not(None), grants.c.ended_at == grants.c.until)
-        wrong = select(grants.c.id).where(grants.c.ended_how == HowEnded.EXPIRED.value, ~on_time)
-        found: str | None = self._connection.scalar(wrong.order_by(grants.c.id).limit(1))
+    def _wrong_ending(self) -> Finding | None:
+        """Return the first grant that no act has ended, and that is closed all the same.
+
+        It may be recorded as expired, at its own time, or its exam may be withdrawn.
+        """
+        grants, versions = self._tables.grants, self._tables.versions
+        until, at = grants.c.until, grants.c.ended_at
+        wrong = or_(until.is_(None), at.is_(None), at != until, until > self._now)
+        wrong = or_(wrong, grants.c.ended_by.is_not(None), grants.c.closed_version.is_(None))
+        withdrawn = exists().where(versions.c.exam == grants.c.exam, versions.c.withdrawn)
+        closed = and_(grants.c.ended_how.is_(None), grants.c.closed_version.is_not(None))
+        ended = or_(
+            and_(grants.c.ended_how == HowEnded.EXPIRED.value, wrong), and_(closed, ~withdrawn)
+        )
+        first = select(grants.c.id).where(ended).order_by(grants.c.id).limit(1)
+        found: str | None = self._connection.scalar(first)
         if found is None:
             return None
         row = _spelled(("ended", found))
@@ -290,9 +318,22 @@ def _edit_of_seal(number: int, expected: int, text: str, entries: bytes) -> Edit
         return Edit.CHANGED
     if seal.number != number:
         return Edit.REORDERED
-    parts = [*divided(seal, entries)]
-    whole = sum(len(part) for _, part in parts) == len(entries)
-    return None if whole and all(log.covers(part) for log, part in parts) else Edit.CHANGED
+    try:
+        parts = [*divided(seal, entries)]
+        whole = sum(len(part) for _, part in parts) == len(entries)
+        return None if whole and all(log.covers(part) for log, part in parts) else Edit.CHANGED
+    except _NOT_OURS:
+        return Edit.CHANGED
+
+
+def _fits(log: Log, row: Sequence[Any]) -> bool:
+    """Return whether the leaf of a record is that of its content."""
+    _, at, kind, document, salt, leaf, *others = row
+    written = others[0] if others else None
+    try:
+        return bool(leaf_of(salt, log.name, at, kind, document, written or b"") == leaf)
+    except _NOT_OURS:
+        return False
 
 
 def _spelled(named: NamedRow) -> str:
