@@ -7,6 +7,8 @@ import attrs
 import pytest
 
 import exam_sharing as es
+from calls import sharing_over
+from exam_sharing.acts.cursors import cursor_after
 from exam_sharing.acts.history import access_at
 from exam_sharing.events import ActRefused, ExamShared, ExamTransferred, GrantsEnded
 from exam_sharing.grants import FOREVER, NEVER
@@ -126,6 +128,12 @@ def test_a_grant_that_had_ended_is_told_as_ended(clinic):
 
     answer = clinic.admin.explain(BEN, VIEW, CT, at=clinic.now)
     assert [miss.why_not for miss in answer.nearest] == [es.WhyNot.ENDED]
+    assert clinic.admin.explain(BEN, VIEW, CT, at=clinic.began).nearest == ()
+
+
+def test_a_user_who_was_not_there_held_nothing(clinic):
+    clinic.share(ANNA, CT, BEN)
+    assert isinstance(clinic.admin.explain(es.UserId("nobody"), VIEW, CT, at=clinic.now), es.Denied)
 
 
 def test_a_grant_had_expired_at_its_time_whether_a_sweep_recorded_it_or_not(clinic):
@@ -255,6 +263,28 @@ def test_the_last_owner_of_an_exam_that_the_host_has_deleted_is_whom_it_was_hand
     assert (spans[0].since, spans[-1].before) == (NEVER, FOREVER)
 
 
+def test_nobody_owned_a_deleted_exam_that_was_never_shared():
+    past = ExamPast(exam=None, version=0, sharing=ExamGrants(version=0))
+    assert spans_held(past) == ()
+    assert exam_then(CT, past, START) is None
+
+
+def test_without_a_history_of_people_an_exam_has_that_of_its_acts(clinic):
+    clinic.share(ANNA, CT, NURSES)
+    ports = attrs.evolve(clinic.sharing._ports, directory=Forgetful())
+    page = sharing_over(ports, clinic).admin.history(exam=CT)
+    assert kinds(page) == [ExamShared]
+
+
+def test_a_store_without_a_history_says_so(clinic):
+    ports = attrs.evolve(clinic.sharing._ports, history=None)
+    sharing = sharing_over(ports, clinic)
+    assert sharing.can(ANNA, VIEW, CT)
+    for ask in (sharing.admin.access_at, lambda exam, _: sharing.admin.history(exam=exam)):
+        with pytest.raises(es.StoreFailed, match="keeps no history"):
+            ask(CT, clinic.now)
+
+
 def kinds(page):
     return [type(each.what) for each in page.items]
 
@@ -344,7 +374,8 @@ def test_pages_of_a_history_lose_and_repeat_nothing(clinic):
 def test_a_history_needs_an_exam_or_a_user_and_a_cursor_of_its_own(clinic):
     with pytest.raises(es.InvalidArgument):
         clinic.admin.history()
-    for wrong in ("x", clinic.sharing.visible_to(ANNA, limit=1).next):
+    no_time = (cursor_after(text, "history 0 1") for text in ("never", "2030-01-01"))
+    for wrong in ("x", clinic.sharing.visible_to(ANNA, limit=1).next, *no_time):
         with pytest.raises(es.InvalidInput):
             clinic.admin.history(exam=CT, after=wrong)
     with pytest.raises(es.InvalidArgument):
@@ -369,3 +400,4 @@ def test_the_times_of_one_principal_never_go_back():
     assert directory.members_then((BEN,), Moment(at=at - timedelta(hours=1))).active == frozenset()
     assert directory.members_then((BEN,), Moment(at=at)).active == frozenset()
     assert directory.members_then((BEN,), Moment(at=at, change=1)).active == {BEN}
+    assert directory.last_change() == 2

@@ -1,5 +1,8 @@
 """Checks and lists are answered by copies of a store where it has some; acts never are."""
 
+from contextlib import contextmanager
+
+import attrs
 import pytest
 
 import exam_sharing as es
@@ -96,3 +99,44 @@ def test_an_act_that_no_copy_has_confirmed_is_done_and_says_so(world):
     )
     assert receipt.unconfirmed
     assert world.sharing.can(BEN, VIEW, CT)
+
+
+class InTurn:
+    """A writer that loses each race, and that nobody confirms at the end of a turn."""
+
+    def __init__(self, store, before):
+        self.store, self.before = store, before
+
+    def commit(self, changes):
+        del changes
+        return False
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+    @contextmanager
+    def locked(self, exams):
+        del exams
+        self.before()
+        yield self.store
+        raise es.Unconfirmed("no standby has confirmed it")
+
+
+def in_turn(world, before=lambda: None):
+    ports = memory_ports(store=world.store, directory=world.directory)
+    ports = attrs.evolve(ports, writer=InTurn(world.store, before))
+    return opened(world, ports=ports)
+
+
+def test_an_act_in_its_turn_that_no_copy_has_confirmed_is_done_and_says_so(world):
+    receipt = in_turn(world).share(share_request(ANNA, CT, BEN))
+    assert receipt.unconfirmed
+    assert world.sharing.can(BEN, VIEW, CT)
+
+
+def test_an_act_that_is_refused_in_its_turn_is_refused(world):
+    sharing = in_turn(
+        world, lambda: world.sharing.admin.withdraw(CT, performed_by="host", why="wrong patient")
+    )
+    with pytest.raises(es.Refused):
+        sharing.share(share_request(ANNA, CT, BEN))

@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 import exam_sharing as es
 from exam_sharing.seals import (
     SALT,
+    SEALS,
+    Edit,
+    Finding,
     Seal,
     SealedLog,
+    Verification,
     divided,
     first_difference,
     leaf_of,
@@ -37,6 +41,31 @@ def test_records_that_are_as_they_were_sealed_do_not_differ():
 
 def test_records_after_the_last_seal_do_not_differ_from_it():
     assert first_difference(THOUSAND[:400], THOUSAND, THOUSAND[399][0]) is None
+
+
+def test_a_record_behind_the_last_sealed_one_was_inserted_if_the_seal_reaches_as_far():
+    assert first_difference(THOUSAND[:-1], THOUSAND, LAST) == (LAST, None, THOUSAND[-1][1])
+    assert first_difference(THOUSAND[:-1], THOUSAND, LAST - 1) is None
+
+
+@pytest.mark.parametrize(
+    ("finding", "words"),
+    [
+        ({"number": 3}, "record of events 3 was changed"),
+        ({"log": SEALS, "number": 3}, "seal 3 was changed"),
+        ({"number": 3, "row": "grant 'G1'"}, "record of events 3: grant 'G1' was changed"),
+        ({"number": None, "row": "grant 'G1'"}, "grant 'G1' was changed"),
+        ({"number": 3, "moved": 4}, "record of events 3 was changed; the other number is 4"),
+    ],
+)
+def test_a_finding_names_the_record_and_the_row(finding, words):
+    assert str(Finding(**{"log": "events", "edit": Edit.CHANGED} | finding)) == words
+
+
+def test_records_behind_the_last_seal_are_counted():
+    compared = {"rows": 0, "last": None, "trusted": None, "first": None}
+    verification = Verification(records=9, sealed=7, **compared)
+    assert (verification.whole, verification.unsealed) == (True, 2)
 
 
 @pytest.mark.parametrize("edit", ["change", "remove", "insert", "swap", "truncate"])
@@ -135,6 +164,7 @@ def test_an_exported_seal_is_read_back():
         lambda text: text.replace('"count": 3', '"count": 2'),
         lambda text: text.replace('"format": 1', '"format": 2'),
         lambda text: text.replace('"previous"', '"before"'),
+        lambda text: text.replace('"previous": "', '"previous": "g'),
         lambda text: text[:-1],
         lambda text: text.replace('"events"', r'"\ud800"'),
         lambda _: "[" * 100_000,

@@ -45,7 +45,8 @@ def answers_at_once(port: object, protocol: type, instead_of: frozenset[str]) ->
     """Return whether a port may answer by the methods that a protocol adds, instead of by others.
 
     It may not where it only forwards calls, nor where a subclass or the object itself replaces one
-    of the others: an inherited method would not ask the new one.
+    of the others: an inherited method would not ask the new one. Whoever wrote the first class that
+    has both, such as one with a mixin, knows of both.
     """
     kind: type = type(port)
     replaced = instead_of.intersection(getattr(port, "__dict__", ()))
@@ -62,7 +63,10 @@ def _answers_at_once(kind: type, protocol: type, instead_of: frozenset[str]) -> 
         return next(defining, len(kind.__mro__))
 
     added = get_protocol_members(protocol).intersection(vars(protocol))
-    return max(map(distance, added)) <= min(map(distance, instead_of))
+    both = added | instead_of
+    having = (n for n, each in enumerate(kind.__mro__) if all(hasattr(each, m) for m in both))
+    first = max(having, default=0)
+    return min(first, max(map(distance, added))) <= min(map(distance, instead_of))
 
 
 def asynchronous_methods(candidate: object, protocol: type) -> Iterator[str]:

@@ -240,10 +240,10 @@ class Finding:
 
     def __str__(self) -> str:
         what = "seal" if self.log == SEALS else f"record of {self.log}"
-        record = "" if self.number is None else f"{what} {self.number}"
-        row = self.row if not record else f"{record}: {self.row}" if self.row else record
+        record = None if self.number is None else f"{what} {self.number}"
+        named = ": ".join(filter(None, (record, self.row)))
         moved = "" if self.moved is None else f"; the other number is {self.moved}"
-        return f"{row} was {self.edit.value.lower()}{moved}"
+        return f"{named} was {self.edit.value.lower()}{moved}"
 
 
 @attrs.frozen(kw_only=True)

@@ -17,10 +17,10 @@ from exam_sharing.history import (
     GroupChanged,
     Happening,
     Place,
-    PrincipalRemoved,
     Recorded,
     Stretch,
     Subject,
+    UserChanged,
     change_between,
     subject_key,
     subjects_of,
@@ -109,9 +109,9 @@ class PastPeople:
         self._members: defaultdict[PrincipalId, dict[PrincipalId, list[_Spell]]] = defaultdict(dict)
         self._groups: defaultdict[PrincipalId, dict[GroupId, list[_Spell]]] = defaultdict(dict)
         self._latest: dict[PrincipalKey, datetime] = {}
-        # The changes of each user and group and of all that is in it; and of their memberships.
-        self._inside: defaultdict[PrincipalKey, list[int]] = defaultdict(list)
-        self._moves: defaultdict[PrincipalKey, list[int]] = defaultdict(list)
+        # The changes of each user and group; and those of groups that they joined or left.
+        self._own: defaultdict[PrincipalId, list[int]] = defaultdict(list)
+        self._moves: defaultdict[PrincipalId, list[int]] = defaultdict(list)
 
     def record(
         self,
@@ -129,30 +129,26 @@ class PastPeople:
         self.changes.append(change)
         number = len(self.changes)
         self._latest[principal.key] = at
-        for each in walk((principal,), self._groups_now):
-            self._inside[each.key].append(number)
+        self._own[principal].append(number)
         if isinstance(principal, UserId):
             is_active = after is not None and after.active
             _switch(self._known[principal.key], (number, at), on=after is not None)
             _switch(self._active[principal.key], (number, at), on=is_active)
-        elif isinstance(change, GroupChanged | PrincipalRemoved):
-            joined = change.joined if isinstance(change, GroupChanged) else ()
-            for member in joined:
-                spells = self._members[principal].setdefault(member, [])
-                self._groups[member][principal] = spells
-                spells.append(_Spell(began=(number, at)))
-            for member in change.left:
-                self._members[principal][member][-1].ended = number, at
-            for member in (*joined, *change.left):
-                self._moves[member.key].append(number)
+            return
+        joined = change.joined if isinstance(change, GroupChanged) else ()
+        left = () if isinstance(change, UserChanged) else change.left
+        for member in joined:
+            spells = self._members[principal].setdefault(member, [])
+            self._groups[member][principal] = spells
+            spells.append(_Spell(began=(number, at)))
+        for member in left:
+            self._members[principal][member][-1].ended = number, at
+        for member in (*joined, *left):
+            self._moves[member].append(number)
 
     def has_begun(self, at: datetime) -> bool:
         """Return whether the first change was made by a time."""
         return bool(self.changes) and self.changes[0].at <= at
-
-    def _groups_now(self, member: PrincipalId) -> Iterator[GroupId]:
-        groups = self._groups.get(member, {})
-        return (group for group, spells in groups.items() if spells[-1].ended is None)
 
     def below(self, principals: Iterable[PrincipalId], moment: Moment) -> PeopleThen:
         """Return who was in some principals, to any depth."""
@@ -172,14 +168,18 @@ class PastPeople:
 
     def above(self, user: UserId, moment: Moment) -> PeopleThen:
         """Return the groups that a user was in, to any depth."""
-
-        def groups(of: PrincipalId) -> list[GroupId]:
-            spells = self._groups.get(of, {})
-            return [each for each in spells if _lasts(spells[each], moment)]
-
-        reached = list(walk(frozenset[PrincipalId]({user}), groups))
-        memberships = [(group, each) for each in reached for group in groups(each)]
+        reached = list(self._walk_up(user, moment))
+        memberships = [
+            (group, each) for each in reached for group in self._groups_then(each, moment)
+        ]
         return self._people(memberships, (user,), moment)
+
+    def _groups_then(self, member: PrincipalId, moment: Moment) -> Iterator[GroupId]:
+        groups = self._groups.get(member, {})
+        return (group for group, spells in groups.items() if _lasts(spells, moment))
+
+    def _walk_up(self, principal: PrincipalId, moment: Moment) -> Iterator[PrincipalId]:
+        return walk((principal,), lambda each: self._groups_then(each, moment))
 
     def _people(
         self, memberships: Iterable[Membership], among: Iterable[PrincipalId], moment: Moment
@@ -195,18 +195,24 @@ class PastPeople:
         self, spans: Iterable[Span] | None, user: UserId | None, wanted: Stretch
     ) -> tuple[Happening, ...]:
         """Return changes as `PeopleHistory.changes` does."""
-        numbers = {
-            number
-            for span in spans or ()
-            for number in self._inside.get(span.principal.key, ())
-            if span.since <= self.changes[number - 1].at < span.before
-        }
+        numbers = {number for span in spans or () for number in self._in_span(span)}
         if user is not None:
-            of_user = {*self._inside.get(user.key, ()), *self._moves.get(user.key, ())}
+            of_user = {*self._own.get(user, ()), *self._moves.get(user, ())}
             numbers = of_user if spans is None else numbers & of_user
         return _newest(
             numbers, wanted, lambda number: Happening(number=number, what=self.changes[number - 1])
         )
+
+    def _in_span(self, span: Span) -> Iterator[int]:
+        """Yield the changes of a principal, and of what was in it at the change, in the span."""
+        for each in walk((span.principal,), lambda group: self._members.get(group, ())):
+            for number in self._own.get(each, ()):
+                at = self.changes[number - 1].at
+                if span.since <= at < span.before and (
+                    each == span.principal
+                    or span.principal in self._walk_up(each, Moment(at=at, change=number))
+                ):
+                    yield number
 
 
 def _switch(spells: list[_Spell], now: tuple[int, datetime], *, on: bool) -> None:

@@ -49,11 +49,9 @@ from exam_sharing.directories import (
     Named,
 )
 from exam_sharing.errors import MembershipCycle
-from exam_sharing.history import Happening, Stretch
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Findable, Typed
 from exam_sharing.policy.facts import People, PeopleBehind, Profile
-from exam_sharing.policy.past import Moment, PeopleThen, Span
 from exam_sharing.ports import PeopleReader
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import checks_arguments, require_kind, tuple_of
@@ -99,25 +97,6 @@ class SqlDirectory(KeptDirectory, PeopleReader, SqlPeopleHistory):
         self._search = NameSearch(tables)
         self._walks = _Walks(tables)
         self._began: datetime | None = None
-
-    # Its own methods, so that a subclass that overrides what is asked of today is noticed.
-    @override
-    def members_then(self, principals: Iterable[PrincipalId], moment: Moment) -> PeopleThen:
-        return super().members_then(principals, moment)
-
-    @override
-    def groups_then(self, user: UserId, moment: Moment) -> PeopleThen:
-        return super().groups_then(user, moment)
-
-    @override
-    def changes(
-        self, spans: Iterable[Span] | None, user: UserId | None, wanted: Stretch
-    ) -> tuple[Happening, ...]:
-        return super().changes(spans, user, wanted)
-
-    @override
-    def last_change(self) -> int:
-        return super().last_change()
 
     @override
     @in_our_words

@@ -55,11 +55,10 @@ from exam_sharing.adapters.sqlalchemy.past_people import (
 from exam_sharing.adapters.sqlalchemy.tables import DirectoryTables
 from exam_sharing.directories import Named
 from exam_sharing.errors import InvalidArgument, InvalidInput
-from exam_sharing.history import Happening, Recorded, Stretch
+from exam_sharing.history import Recorded
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import MembersSeen, People, PeopleBehind, Profile
-from exam_sharing.policy.past import Moment, PeopleThen, Span
 from exam_sharing.ports import PeopleReader, Principals
 from exam_sharing.validation import (
     checks_arguments,
@@ -127,29 +126,6 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
         self._search = None if search is None else NameSearch(search, self._questions.shown)
         self._transactions = transactions_of(database)
         self._history = history
-
-    # Its own methods, so that a subclass that overrides what is asked of today is noticed.
-    @override
-    def remembers(self, at: datetime) -> bool:
-        return super().remembers(at)
-
-    @override
-    def members_then(self, principals: Iterable[PrincipalId], moment: Moment) -> PeopleThen:
-        return super().members_then(principals, moment)
-
-    @override
-    def groups_then(self, user: UserId, moment: Moment) -> PeopleThen:
-        return super().groups_then(user, moment)
-
-    @override
-    def changes(
-        self, spans: Iterable[Span] | None, user: UserId | None, wanted: Stretch
-    ) -> tuple[Happening, ...]:
-        return super().changes(spans, user, wanted)
-
-    @override
-    def last_change(self) -> int:
-        return super().last_change()
 
     @checks_itself
     def over(self, database: Engine | Connection | Session | Transactions) -> "TableDirectory":
