@@ -131,6 +131,12 @@ def test_a_grant_that_had_ended_is_told_as_ended(clinic):
     assert clinic.admin.explain(BEN, VIEW, CT, at=clinic.began).nearest == ()
 
 
+def test_an_answer_about_a_time_that_has_not_come_is_not_certain(clinic):
+    tick = timedelta(microseconds=1)
+    assert clinic.admin.access_at(CT, clinic.now).certain
+    assert not clinic.admin.access_at(CT, clinic.now + tick).certain
+
+
 def test_a_user_who_was_not_there_held_nothing(clinic):
     clinic.share(ANNA, CT, BEN)
     assert isinstance(clinic.admin.explain(es.UserId("nobody"), VIEW, CT, at=clinic.now), es.Denied)

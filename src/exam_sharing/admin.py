@@ -96,15 +96,17 @@ class Admin:
         """Return who could see the exam at a time of the past, with all that gave it to them.
 
         At a time is: after the last version of the exam, and after the last change of each user and
-        group, whose time is not later. `certain` is false where the directory keeps no history: the
-        groups of today were asked.
+        group, whose time is not later. `certain` is false for a time that has not come, and
+        where the directory keeps no history: the groups of today were asked.
 
         Raises:
             Refused: there was no such exam.
             StoreFailed: the store keeps no history.
         """
         require_kind("exam", exam, ExamId)
-        return past.access_at(self._ports, exam, Moment(at=instant("at", at)))
+        moment = Moment(at=instant("at", at))
+        seen = past.access_at(self._ports, exam, moment)
+        return attrs.evolve(seen, certain=False) if moment.at > self._now() else seen
 
     def history(
         self,

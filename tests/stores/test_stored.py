@@ -20,7 +20,7 @@ from exam_sharing.adapters.sqlalchemy import (
     verify,
 )
 from exam_sharing.adapters.sqlalchemy import sqlite_engine as new_engine
-from exam_sharing.adapters.sqlalchemy.past_people import begin_history
+from exam_sharing.adapters.sqlalchemy.recording_people import begin_history
 from exam_sharing.events import GrantsEnded
 from exam_sharing.history import PrincipalRemoved, Stretch
 from exam_sharing.memory import MemoryStore

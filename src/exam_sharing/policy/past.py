@@ -124,7 +124,8 @@ class AccessAt:
         owner: also where they were inactive, and so held nothing.
         holders: everybody who could see it, in the order of their ids.
         certain: false where the directory keeps no history that reaches back so far, so that the
-            groups and users of today were asked, or where the host no longer has the exam.
+            groups and users of today were asked, where the host no longer has the exam, or for a
+            time that has not come.
     """
 
     exam: ExamId

@@ -36,8 +36,9 @@ from exam_sharing.adapters.sqlalchemy.name_search import (
     put_principals,
     storable,
 )
-from exam_sharing.adapters.sqlalchemy.past_people import SqlPeopleHistory, put_changes
+from exam_sharing.adapters.sqlalchemy.past_people import SqlPeopleHistory
 from exam_sharing.adapters.sqlalchemy.reading import Question
+from exam_sharing.adapters.sqlalchemy.recording_people import put_changes
 from exam_sharing.adapters.sqlalchemy.tables import DirectoryTables, one_of
 from exam_sharing.directories import (
     MAX_PAGE,

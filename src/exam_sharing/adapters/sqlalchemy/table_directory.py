@@ -45,8 +45,8 @@ from exam_sharing.adapters.sqlalchemy.name_search import (
     put_names,
     storable,
 )
-from exam_sharing.adapters.sqlalchemy.past_people import (
-    SqlPeopleHistory,
+from exam_sharing.adapters.sqlalchemy.past_people import SqlPeopleHistory
+from exam_sharing.adapters.sqlalchemy.recording_people import (
     begin_history,
     lock_changes,
     put_changes,
