@@ -4,7 +4,11 @@ import pytest
 
 from exam_sharing.adapters.sqlalchemy import SqlStore, create_all
 from exam_sharing.memory import MemoryStore
+from exam_sharing.testing.laws import store_laws
 from where_kept import delete_rows
+
+OURS = {"transfer": lambda store, exam, owner, at: store.transfer(exam, owner, at=at)}
+"""What the host does with exams that our store keeps, for the kit."""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -45,3 +49,15 @@ def emptied(engine, tables):
         return SqlStore.over(engine, tables=tables)
 
     return empty
+
+
+def laws_by_name(open_store, *, examples, host=OURS):
+    """Return the laws of a store by name; `host` says how the host uploads, transfers and hides."""
+    laws = store_laws(
+        open_store,
+        **host,
+        events=lambda store: store.events(),
+        share_record=lambda store, share: store.share_record(share),
+        examples=examples,
+    )
+    return {law.name: law for law in laws}

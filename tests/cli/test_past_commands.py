@@ -27,7 +27,7 @@ def test_history_and_who_could_answer_with_groups_as_they_were(clinic):
 
 
 def test_history_needs_an_exam_or_a_user(clinic):
-    assert "give --exam, --user, or both" in clinic("history", code=None).err
+    assert "--exam or --user must be given" in clinic("history", code=2).err
 
 
 def test_a_page_of_history_ends_with_how_to_get_the_next(clinic):

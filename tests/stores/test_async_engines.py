@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy
 
 import exam_sharing as es
+from every_store import laws_by_name
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
     SqlStore,
@@ -25,7 +26,7 @@ from exam_sharing.adapters.sqlalchemy import (
 from exam_sharing.adapters.sqlalchemy.database import held_connection
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
 from exam_sharing.testing.edges import FIRST, LAST
-from exam_sharing.testing.laws import races, store_laws
+from exam_sharing.testing.laws import races
 from loops import InGreenlets, Loop, methods_of, with_coroutines
 from where_kept import delete_rows
 from world import ANNA, BEN, CARLA, CD, CT, MR, START, VIEW
@@ -77,18 +78,7 @@ def open_store(engine, loop, tables, postgresql):
     return empty
 
 
-def laws_of(open_store):
-    laws = store_laws(
-        open_store,
-        transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
-        events=lambda store: store.events(),
-        share_record=lambda store, share: store.share_record(share),
-        examples=4,
-    )
-    return {law.name: law for law in laws}
-
-
-ALL_LAWS = laws_of(MemoryStore)
+ALL_LAWS = laws_by_name(MemoryStore, examples=4)
 LONG = {"many-exams-are-read-at-one-moment", "acts-in-opposite-orders-do-not-deadlock"}
 OF_THE_DRIVER = {
     "a-page-can-begin-behind-an-exam-that-is-gone",
@@ -112,7 +102,7 @@ if os.environ.get("EXAM_SHARING_ALL_LAWS"):
     indirect=["engine"],
 )
 def test_a_store_in_greenlets_keeps_the_laws(name, open_store):
-    laws_of(open_store)[name].check()
+    laws_by_name(open_store, examples=4)[name].check()
 
 
 def people():

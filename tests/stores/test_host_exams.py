@@ -13,11 +13,11 @@ from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, Stri
 from sqlalchemy.orm import Session
 
 import exam_sharing as es
+from every_store import laws_by_name
 from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy.database import own_database
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import run_sharing_machine
-from exam_sharing.testing.laws import store_laws
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CLINIC, CT, DAN, EVA, MR, NURSES
 from world import DOWNLOAD, NO_EXAM, START, VIEW, codes, refusal, share_request
 
@@ -172,21 +172,10 @@ def test_a_store_over_host_exams_agrees_with_the_model(new_store):
     run_sharing_machine(new_store, **HOST, settings=few)
 
 
-def laws_where_exams_are_the_hosts(open_store):
-    laws = store_laws(
-        open_store,
-        **HOST,
-        events=lambda store: store.events(),
-        share_record=lambda store, share: store.share_record(share),
-        examples=2,
-    )
-    return {law.name: law for law in laws}
-
-
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True, scope="module")
-@pytest.mark.parametrize("name", laws_where_exams_are_the_hosts(MemoryStore))
+@pytest.mark.parametrize("name", laws_by_name(MemoryStore, examples=2, host=HOST))
 def test_a_store_over_host_exams_keeps_the_laws(name, new_store):
-    laws_where_exams_are_the_hosts(new_store)[name].check()
+    laws_by_name(new_store, examples=2, host=HOST)[name].check()
 
 
 def read_all(pages, user, limit):

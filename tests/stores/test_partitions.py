@@ -9,9 +9,9 @@ from sqlalchemy import MetaData
 
 import exam_sharing as es
 from benchmarks.sql_plans import SHORT, explained, the_one
+from every_store import laws_by_name
 from exam_sharing.adapters.sqlalchemy import SqlStore, create_all, define_tables, sweep_expired
 from exam_sharing.memory import MemoryStore
-from exam_sharing.testing.laws import store_laws
 from where_kept import delete_rows
 from world import ANNA, BEN, CARLA, CT, DAN, DAY, DOWNLOAD, MR, START, VIEW, XRAY, World
 
@@ -46,18 +46,7 @@ def world(new_store):
     return World(store=new_store())
 
 
-def laws_of(open_store):
-    laws = store_laws(
-        open_store,
-        transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
-        events=lambda store: store.events(),
-        share_record=lambda store, share: store.share_record(share),
-        examples=1,
-    )
-    return {law.name: law for law in laws}
-
-
-ALL_LAWS = laws_of(MemoryStore)
+ALL_LAWS = laws_by_name(MemoryStore, examples=1)
 OF_PARTITIONS = {
     "a-withdrawn-exam-is-gone-for-everybody",
     "an-id-that-is-repeated-in-one-act-fails",
@@ -75,7 +64,7 @@ CHECKED = ALL_LAWS.keys() if os.environ.get("EXAM_SHARING_ALL_LAWS") else OF_PAR
 
 @pytest.mark.parametrize("name", sorted(CHECKED))
 def test_a_store_over_partitioned_grants_keeps_the_law(name, new_store):
-    laws_of(new_store)[name].check()
+    laws_by_name(new_store, examples=1)[name].check()
 
 
 def test_a_check_reads_the_partition_of_its_exam_alone(postgresql, world):

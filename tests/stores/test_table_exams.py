@@ -13,13 +13,14 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from test_host_exams import HOST, ActsOfHost, PortalTable, created_without_exams, empty
 
 import exam_sharing as es
+from every_store import laws_by_name
 from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy.database import own_database
 from exam_sharing.adapters.sqlalchemy.host import SqlTableStore
 from exam_sharing.memory import MemoryDirectory, MemoryStore
 from exam_sharing.memory import open_sharing as open_in_memory
 from exam_sharing.testing import run_sharing_machine
-from exam_sharing.testing.laws import access, exams, store_laws
+from exam_sharing.testing.laws import access, exams
 from exam_sharing.testing.worlds import ANNA, BEN, CT, DAN, EVA, MR
 from world import DOWNLOAD, START, VIEW, codes, refusal, share_request
 
@@ -67,16 +68,10 @@ def test_a_store_over_named_columns_agrees_with_the_model(new_store):
 
 
 def laws_over_named_columns(open_store):
-    laws = store_laws(
-        open_store,
-        **HOST,
-        events=lambda store: store.events(),
-        share_record=lambda store, share: store.share_record(share),
-        examples=2,
-    )
+    laws = laws_by_name(open_store, examples=2, host=HOST)
     # All else is the same as over our own table of exams.
     of_exams = {name.replace("_", "-") for module in (access, exams) for name in vars(module)}
-    return {law.name: law for law in laws if law.name in of_exams}
+    return {name: law for name, law in laws.items() if name in of_exams}
 
 
 @pytest.mark.parametrize("name", laws_over_named_columns(MemoryStore))

@@ -5,7 +5,7 @@ from typing import assert_never
 
 import exam_sharing as es
 from exam_sharing.cli import printing as out
-from exam_sharing.cli.commands import CommandFailed, Portal
+from exam_sharing.cli.commands import Portal
 from exam_sharing.cli.parsing import EXAM, PAGING, ago, argument, read_as, user
 from exam_sharing.cli.printing import Reply, Shown, portal_command
 from exam_sharing.cli.words import MAY, Words
@@ -79,7 +79,7 @@ examples:
 def history(arguments: Namespace, portal: Portal) -> Reply:
     exam, who = arguments.exam, arguments.user
     if exam is None and who is None:
-        raise CommandFailed("give --exam, --user, or both")
+        raise es.InvalidInput("--exam or --user", "must be given")
     page = portal.sharing.admin.history(
         exam=exam,
         user=who,
