@@ -5,6 +5,7 @@ comes out is searched: values, all that can be reached from them, what they prin
 """
 
 import copy
+import json
 import logging
 import pickle
 import traceback
@@ -19,6 +20,7 @@ import attrs
 import pytest
 
 import exam_sharing as es
+from exam_sharing.adapters.fhir import AuditEvents
 from exam_sharing.memory import MemoryStore
 from exam_sharing.policy.requests import HostEnding, Withdrawal
 from where_kept import stored_rows
@@ -323,6 +325,27 @@ def test_no_event_shows_a_subject_a_message_or_a_why():
     assert len(events) == 7
     assert_silent(events)
     assert events[-1].request.why == WHY
+
+
+def test_no_audit_event_of_fhir_shows_a_subject_a_message_a_why_or_a_name():
+    world = planted()
+    admin = world.sharing.admin
+    world.person(BEN, name="SECRET-name", email="SECRET@example.org")
+    world.reasons(share_request(ANNA, KNEE, es.UserId("nobody"), message=MESSAGE))
+    world.narrow(ANNA, KNEE, BEN, permission=VIEW)
+    admin.end_by_host(recipient=NURSES, performed_by="admin", why=WHY)
+    admin.withdraw(KNEE, performed_by="admin", why=WHY)
+    make = AuditEvents(
+        system="https://portal.example", observer={"display": "Portal"}, address="portal.example"
+    )
+
+    entries = [*admin.history(exam=KNEE).items, *admin.history(user=BEN).items]
+    resources = [each for entry in entries for each in make.of_entry(entry)]
+
+    assert {each["subtype"][-1]["code"] for each in resources} > {
+        *("share", "narrow", "end-by-host", "withdraw", "change-user")
+    }
+    assert "SECRET" not in json.dumps(resources, ensure_ascii=False)
 
 
 def test_facts_of_the_hosts_own_are_not_shown():
