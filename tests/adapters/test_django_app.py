@@ -13,33 +13,10 @@ from django_databases import connected
 from django_portal.sharing import OF_PROFILES, OF_TEAMS, STUDIES
 from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.django.models import Grant, Notice, Share
+from exam_sharing.errors import StoreFailed
+from shapes import found_shape
 
 TABLES = sql.define_tables(sqlalchemy.MetaData())
-
-
-IN_SQLITE = ("SELECT type, name, sql FROM sqlite_master",)
-IN_POSTGRESQL = (
-    """SELECT table_name, column_name, ordinal_position, data_type, is_nullable, column_default,
-    character_maximum_length, collation_name FROM information_schema.columns
-    WHERE table_schema = %s""",
-    "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = %s",
-    """SELECT conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint
-    WHERE connamespace = %s::regnamespace""",
-    """SELECT relname, objsubid, description FROM pg_description JOIN pg_class c ON c.oid = objoid
-    WHERE relnamespace = %s::regnamespace""",
-)
-
-
-def shape(engine, schema):
-    """Return everything that a database says of our tables."""
-    is_sqlite = engine.dialect.name == "sqlite"
-    found = set()
-    with engine.begin() as other:
-        for query in IN_SQLITE if is_sqlite else IN_POSTGRESQL:
-            rows = other.exec_driver_sql(query, () if is_sqlite else (schema,)).all()
-            texts = (" ".join(map(str, row)).replace(f"{schema}.", "") for row in rows)
-            found.update(text for text in texts if "exam_sharing_" in text)
-    return found
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -54,13 +31,13 @@ def created_beside(engine, tmp_path):
     if engine.dialect.name == "sqlite":
         other = sql.sqlite_engine(tmp_path / "other.db")
         sql.create_all(other)
-        found = shape(other, "main")
+        found = found_shape(other)
         other.dispose()
         return found
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE SCHEMA beside")
     sql.create_all(engine, sql.define_tables(sqlalchemy.MetaData(), schema="beside"))
-    return shape(engine, "beside")
+    return found_shape(engine, schema="beside")
 
 
 def migrate(*arguments):
@@ -68,14 +45,32 @@ def migrate(*arguments):
 
 
 def test_the_migration_creates_exactly_our_tables_and_drops_them(engine, tmp_path):
-    schema = "main" if engine.dialect.name == "sqlite" else "public"
     migrate()
-    created = shape(engine, schema)
+    created = found_shape(engine)
     assert len(created) > len(TABLES.all())
     assert created == created_beside(engine, tmp_path)
     sql.open_sharing(engine)
     migrate("zero")
-    assert shape(engine, schema) == set()
+    assert found_shape(engine) == set()
+
+
+NEXT = {"exam_sharing": "next_migrations"}
+
+
+def test_a_later_migration_upgrades_the_tables(engine, request):
+    migrate()
+    request.getfixturevalue("next_release")
+    with pytest.raises(StoreFailed, match="older than the 2"):
+        sql.open_sharing(engine)
+    with test.override_settings(MIGRATION_MODULES=NEXT):
+        migrate()
+        sql.open_sharing(engine)
+        created = found_shape(engine)
+        migrate("zero")
+        assert found_shape(engine) == set()
+        migrate()
+    assert found_shape(engine) == created
+    sql.open_sharing(engine)
 
 
 def test_makemigrations_finds_nothing_to_add(engine):

@@ -247,6 +247,7 @@ SHARED = f"share cd-1 --as anna --with ben --until 30d {CONFIRMED}"
 
 DOCUMENTS = {
     "init": ("tables", "place created shape"),
+    "upgrade": ("upgraded", "place found shape"),
     "add-user eva --name Eva": ("kept", "kept replaced"),
     "add-group all --name All": ("kept", "kept replaced"),
     "people": ("people", "users groups"),

@@ -72,7 +72,29 @@ def test_tables_of_another_version_are_reported_with_what_to_do(shell, number, t
         connection.exec_driver_sql(f"UPDATE exam_sharing_schema SET number = {number}")  # noqa: S608
     said = one_line(shell(line, code=3))
     assert told in said
-    assert ("migrate them" if number == 0 else "upgrade exam-sharing") in said
+    assert ("`exam-sharing upgrade`" if number == 0 else "upgrade the package") in said
+
+
+def test_tables_of_this_release_are_up_to_date(shell):
+    shell("init")
+    assert "the tables are up to date, of shape 1: " in shell("upgrade").text
+
+
+def test_tables_of_an_earlier_release_are_upgraded_once(clinic, next_release):
+    told = one_line(clinic("people", code=3))
+    assert "upgrade them with `exam-sharing upgrade`" in told
+    assert "upgraded the tables from shape 1 to 2: " in clinic("upgrade").text
+    again = clinic("upgrade --json").document
+    assert (again["found"], again["shape"]) == (2, 2)
+    assert clinic("people --json").document["users"]
+
+
+def test_an_upgrade_needs_tables_that_this_release_knows(shell):
+    assert "create them with: exam-sharing init" in one_line(shell("upgrade", code=3))
+    shell("init")
+    with sqlalchemy.create_engine("sqlite:///exam-sharing.db").begin() as connection:
+        connection.exec_driver_sql("UPDATE exam_sharing_schema SET number = 99")
+    assert "upgrade the package exam-sharing" in one_line(shell("upgrade", code=3))
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", ":memory:"])

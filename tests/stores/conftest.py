@@ -1,7 +1,10 @@
 """Worlds that the store tests share."""
 
+from contextlib import contextmanager
+
 import pytest
 
+from databases import created_database, engine_at
 from exam_sharing.adapters.sqlalchemy import SqlDirectory, create_all
 from world import World
 
@@ -33,3 +36,36 @@ def asking_back():
         return people
 
     return over
+
+
+@contextmanager
+def empty_engine_of(kind, request, file):
+    """Yield an engine for a database of one test alone, without tables."""
+    if kind == "sqlite":
+        engine = engine_at(f"sqlite:///{file}")
+        yield engine
+        engine.dispose()
+        return
+    with created_database(request.getfixturevalue("postgresql_server")) as url:
+        engine = engine_at(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_engine(request, tmp_path):
+    with empty_engine_of(request.param, request, tmp_path / "portal.db") as engine:
+        yield engine
+
+
+@pytest.fixture
+def another_empty_engine(empty_engine, request, tmp_path):
+    """The same for another database of that kind."""
+    with empty_engine_of(empty_engine.dialect.name, request, tmp_path / "another.db") as engine:
+        yield engine
+
+
+@pytest.fixture
+def empty_postgresql(request, tmp_path):
+    with empty_engine_of("postgresql", request, tmp_path) as engine:
+        yield engine

@@ -5,7 +5,6 @@ import shutil
 import string
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
@@ -17,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.schema import CreateTable
 
-from databases import address_of, created_database, engine_at
+from databases import address_of
 from exam_sharing import InvalidArgument, StoreFailed, UnshareRequest, User, WrongKind
 from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
@@ -127,18 +126,6 @@ def test_sharing_works_in_a_schema_with_an_odd_name(postgresql):
         connection.exec_driver_sql('CREATE SCHEMA "our-portal.2 é"')
     tables = sql.define_tables(sqlalchemy.MetaData(), schema="our-portal.2 é")
     require_sharing(postgresql, sql.create_all(postgresql, tables))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_engine(request, tmp_path):
-    with ExitStack() as closing:
-        url = f"sqlite:///{tmp_path / 'portal.db'}"
-        if request.param == "postgresql":
-            server = request.getfixturevalue("postgresql_server")
-            url = closing.enter_context(created_database(server))
-        engine = engine_at(url)
-        yield engine
-        engine.dispose()
 
 
 PROCESSES = 4
@@ -316,6 +303,7 @@ class Portal:
 
     engine: sqlalchemy.Engine
     config: Config
+    how: dict
     tables: sql.Tables
     migration: Path
 
@@ -327,15 +315,24 @@ class Portal:
         end = "    # ### end Alembic commands ###\n"
         self.migration.write_text(text.replace(end, f"{end}    {line}\n", 1))
 
+    def add_the_upgrade(self):
+        """Add a migration that upgrades the tables, as a host would write it."""
+        names, prefix, schema = (self.how.get(each) for each in ("names", "prefix", "schema"))
+        options = f"prefix={prefix or 'exam_sharing_'!r}, schema={schema!r}"
+        metadata = f"sa.MetaData(naming_convention={names!r})"
+        body = f"""from exam_sharing.adapters import sqlalchemy as sharing
+    tables = sharing.define_tables({metadata}, {options})
+    sharing.upgrade(op.get_bind(), tables=tables)"""
+        path = Path(command.revision(self.config, "tables of sharing, shape 2").path)
+        path.write_text(path.read_text().replace("pass", body, 1))
+
     def found_tables(self):
         inspector = sqlalchemy.inspect(self.engine)
         return set(inspector.get_table_names(schema=self.tables.schema.schema))
 
 
-def portal_on(engine, folder, *, names=None, prefix="exam_sharing_", schema=None):
-    """Return a portal whose first migration was written by autogenerate."""
-    shutil.copytree(PORTAL, folder)
-    (folder / "versions").mkdir()
+def tables_of_portal(*, names=None, prefix="exam_sharing_", schema=None):
+    """Return our tables in the metadata of a portal, beside a table of its own."""
     metadata = sqlalchemy.MetaData(naming_convention=names)
     sqlalchemy.Table(
         "letters",
@@ -343,15 +340,25 @@ def portal_on(engine, folder, *, names=None, prefix="exam_sharing_", schema=None
         sqlalchemy.Column("id", sqlalchemy.Integer, primary_key=True),
         sqlalchemy.Column("text", sqlalchemy.String(80), server_default="none", unique=True),
     )
-    tables = sql.define_tables(metadata, prefix=prefix, schema=schema)
+    return sql.define_tables(metadata, prefix=prefix, schema=schema)
+
+
+def portal_on(engine, folder, **how):
+    """Return a portal whose first migration was written by autogenerate."""
+    shutil.copytree(PORTAL, folder)
+    (folder / "versions").mkdir()
+    tables, schema = tables_of_portal(**how), how.get("schema")
     config = Config()
     config.set_main_option("script_location", str(folder))
-    config.attributes.update(engine=engine, metadata=metadata, include_schemas=schema is not None)
+    config.attributes.update(
+        engine=engine, metadata=tables.metadata, include_schemas=schema is not None
+    )
     if schema is not None:
         with engine.begin() as connection:
             connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
     revision = command.revision(config, "our tables", autogenerate=True)
-    return Portal(engine=engine, config=config, tables=tables, migration=Path(revision.path))
+    path = Path(revision.path)
+    return Portal(engine=engine, config=config, how=how, tables=tables, migration=path)
 
 
 NAMED = {"names": NAMES, "prefix": "sharing_"}
@@ -389,6 +396,21 @@ def test_sharing_works_in_migrated_tables_until_the_downgrade(portal):
         sql.SqlStore.over(portal.engine, tables=portal.tables)
 
 
+def test_a_second_migration_upgrades_the_tables(portal, request):
+    portal.write_the_number()
+    command.upgrade(portal.config, "head")
+    require_sharing(portal.engine, portal.tables)
+    request.getfixturevalue("next_release")
+    tables = tables_of_portal(**portal.how)
+    portal.config.attributes["metadata"] = tables.metadata
+    with pytest.raises(Exception, match=re.escape("'add_table'")):
+        command.check(portal.config)
+    portal.add_the_upgrade()
+    command.upgrade(portal.config, "head")
+    command.check(portal.config)
+    assert World(store=sql.SqlStore.over(portal.engine, tables=tables)).can_view(BEN, CT)
+
+
 @pytest.fixture
 def clinics(postgresql):
     """The engines and tables of two clinics, which differ in nothing but the schema."""
@@ -398,6 +420,7 @@ def clinics(postgresql):
         with engine.begin() as connection:
             connection.execute(sqlalchemy.schema.CreateSchema(name))
             translated.metadata.create_all(connection)
+            sql.record_schema(connection, translated)
         engines.append((engine, translated))
     return engines
 

@@ -46,7 +46,8 @@ examples:
 
 COMMANDS: Final[tuple[Command, ...]] = (
     *(tour.tour, grants.rules),
-    *(people.init, people.add_user, people.add_group, people.people, media.add_media),
+    *(people.init, people.upgrade),
+    *(people.add_user, people.add_group, people.people, media.add_media),
     *(grants.share, grants.unshare),
     *(access.access, access.who_can, access.can, access.shared_with),
     *(seals.seal, seals.verify),

@@ -149,6 +149,15 @@ def prepared(typed: str | None) -> tuple[str, bool]:
         return database.place, database.make_tables()
 
 
+def upgraded(typed: str | None) -> tuple[str, int | None]:
+    """Upgrade the tables of a database; return its place, and the shape that was found."""
+    with _connectable(typed) as database:
+        database.require_tables()
+        found = schema_found(database.engine, database.tables)
+        sql.upgrade(database.engine, tables=database.tables)
+        return database.place, found
+
+
 @contextmanager
 def opened_tables(typed: str | None) -> Iterator[tuple[Engine, sql.Tables]]:
     """Open the tables of a database, without a portal."""

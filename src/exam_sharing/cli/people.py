@@ -47,6 +47,38 @@ def init(arguments: Namespace) -> ExitCode:
     return out.print_reply(reply, arguments, Words(names={}))
 
 
+@command(
+    "upgrade",
+    "bring the tables of an earlier release to the shape that this release needs",
+    DATABASE,
+    epilog="""\
+Stop the processes of the earlier release, and back up the database: a later release cannot be
+replaced by an earlier one. Several processes may upgrade at once. A step that fails, or is killed,
+changes nothing; run the command again.
+
+examples:
+  exam-sharing upgrade
+  exam-sharing upgrade --db postgresql+psycopg://portal@db.example/sharing
+""",
+)
+def upgrade(arguments: Namespace) -> ExitCode:
+    out.require_extras(arguments)
+    from exam_sharing.adapters.sqlalchemy.tables import SCHEMA
+    from exam_sharing.cli.database import upgraded
+
+    place, found = upgraded(arguments.db)
+    done = f"upgraded the tables from shape {found} to {SCHEMA}"
+    if found == SCHEMA:
+        done = f"the tables are up to date, of shape {SCHEMA}"
+    reply = Reply(
+        "upgraded",
+        {"place": place, "found": found, "shape": SCHEMA},
+        lambda _words: out.yes(f"{done}: {place}"),
+        done="the tables are up to date",
+    )
+    return out.print_reply(reply, arguments, Words(names={}))
+
+
 def _kept(known: Known, portal: Portal) -> Reply:
     directory = portal.directory
     added = known.user if isinstance(known, Account) else known

@@ -100,7 +100,8 @@ class _Opened(NamedTuple):
 @cache
 def _opened() -> _Opened:
     using, exams = settings.database(), settings.exams()
-    transactions, tables = DjangoTransactions(using), given_tables(None)
+    tables = given_tables(None)
+    transactions = DjangoTransactions(using, tables.schema)
     _check(transactions, tables)
     notifier, kept = settings.notifier(), Database(transactions, tables)
     store = store_over(kept, exams)

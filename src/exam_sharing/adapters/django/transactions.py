@@ -19,13 +19,18 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from django.db import Error, connections, transaction
-from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy import Engine, NullPool, Table, create_engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
-from exam_sharing.adapters.sqlalchemy.database import CONFIRMED, UNCONFIRMED, Transactions
+from exam_sharing.adapters.sqlalchemy.database import (
+    CONFIRMED,
+    UNCONFIRMED,
+    Transactions,
+    require_shape,
+)
 from exam_sharing.adapters.sqlalchemy.joined import lend
 from exam_sharing.errors import StoreFailed, Unconfirmed
 from exam_sharing.identifiers import ExamId
@@ -41,11 +46,11 @@ class _OurAtomic(transaction.Atomic):
 class DjangoTransactions(Transactions):
     """Transactions of one of Django's databases; safe for threads, as Django's connections are."""
 
-    def __init__(self, using: str) -> None:
+    def __init__(self, using: str, schema: Table | None = None) -> None:
         self._using = using
         self._engine: Engine = create_engine(DRIVERS[self._wrapper.vendor], poolclass=NullPool)
         self._lent: WeakKeyDictionary[Any, Connection] = WeakKeyDictionary()
-        super().__init__(self._engine.dialect)
+        super().__init__(self._engine.dialect, schema)
 
     @property
     def _wrapper(self) -> Any:
@@ -85,9 +90,8 @@ class DjangoTransactions(Transactions):
 
     @override
     def writing_once(self) -> AbstractContextManager[Connection]:
-        if self._wrapper.in_atomic_block:
-            return self.writing()
-        return self.reading() if self.joined else self._writing_alone()
+        inside = self._wrapper.in_atomic_block or self.joined
+        return self.writing() if inside else self._writing_alone()
 
     @contextmanager
     def _writing_alone(self) -> Iterator[Connection]:
@@ -95,6 +99,7 @@ class DjangoTransactions(Transactions):
             with self._noting_failures(), _OurAtomic(self._using, savepoint=True, durable=False):
                 connection = self._connection_of(self._wrapper)
                 connection.execute(UNCONFIRMED)
+                require_shape(connection, self._schema)
                 yield connection
             return
         # A single statement is a transaction already.
@@ -103,6 +108,7 @@ class DjangoTransactions(Transactions):
             suppress(Unconfirmed),
             self.standbys.bounded(connection, self._close),
         ):
+            require_shape(connection, self._schema)
             yield connection
 
     def _close(self) -> None:
@@ -129,6 +135,7 @@ class DjangoTransactions(Transactions):
             with self._noting_failures():
                 connection = self._connection_of(beside)
                 with suppress(Unconfirmed), self.standbys.bounded(connection, beside.close):
+                    require_shape(connection, self._schema)
                     yield connection
         finally:
             beside.close()
@@ -209,4 +216,6 @@ def lent_connection(wrapper: Any) -> Connection:
     """Return a connection of SQLAlchemy over one of Django's, such as that of a migration."""
     wrapper.ensure_connection()
     engine = create_engine(DRIVERS[wrapper.vendor], poolclass=NullPool)
-    return lend(wrapper.connection, engine)
+    connection = lend(wrapper.connection, engine)
+    connection.begin()  # Django has begun it: this only tells SQLAlchemy.
+    return connection

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from exam_sharing.adapters.sqlalchemy.database import create_all, own_database, record_schema
+from exam_sharing.adapters.sqlalchemy.database import own_database
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
 from exam_sharing.adapters.sqlalchemy.engines import set_up_sqlite, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.host import (
@@ -52,6 +52,7 @@ from exam_sharing.adapters.sqlalchemy.tables import (
     define_tables,
     given_tables,
 )
+from exam_sharing.adapters.sqlalchemy.upgrading import create_all, record_schema, upgrade
 from exam_sharing.adapters.sqlalchemy.verifying import verify
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
@@ -64,7 +65,7 @@ __all__ += ["SqlDirectory", "SqlOutbox", "SqlSharingStore", "SqlStore", "Stateme
 __all__ += ["Tables", "create_all", "define_directory_tables", "define_tables", "joined", "may"]
 __all__ += ["open_sharing", "over_driver_connection", "owner_changed", "permission_held"]
 __all__ += ["record_schema", "seal", "set_up_sqlite", "sql_ports", "sqlite_engine", "sweep_deleted"]
-__all__ += ["sweep_expired", "verify", "visible_exams"]
+__all__ += ["sweep_expired", "upgrade", "verify", "visible_exams"]
 
 
 def open_sharing(  # noqa: PLR0913  one for each port that a host may bring

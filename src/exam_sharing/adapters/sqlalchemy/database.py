@@ -13,11 +13,12 @@ from asyncio import Task, current_task
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from functools import lru_cache
 from threading import Lock, get_ident
 from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
-from sqlalchemy import Engine, Row, Select, Table, TextClause, func, inspect, select, text
+from sqlalchemy import Engine, Row, Select, Table, literal_column, null, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
@@ -32,32 +33,29 @@ from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables, given_tables
 from exam_sharing.errors import Conflict, StoreFailed, Unconfirmed
 from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.retries import LOCK_TIMEOUT
-from exam_sharing.validation import require_kind
 
 AnswerT = TypeVar("AnswerT")
 
-# The number of the lock under which PostgreSQL creates the tables; no other use of it is known.
-_CREATING: Final = 0x6578616D5F7368
 # A commit is then confirmed once every standby for which the primary waits has applied it, so that
 # checks on that standby know of it. Without such a standby, this waits for nothing.
-_CONFIRMED: Final = (
-    "set_config('synchronous_commit', 'remote_apply', true), "
-    "current_setting('synchronous_standby_names') <> '' AS waits"
-)
-CONFIRMED: Final = text(f"SELECT {_CONFIRMED}")
-_WAITS: Final = text("SELECT current_setting('synchronous_standby_names') <> ''")
+CONFIRMED: Final = ("set_config('synchronous_commit', 'remote_apply', true)",)
+_WAITS: Final = "current_setting('synchronous_standby_names') <> ''"
 # For what decides nothing, while standbys are gone.
 UNCONFIRMED: Final = text("SELECT set_config('synchronous_commit', 'local', true)")
 # Something to wait for: it follows in the log all that was read before, and changes nothing.
 _MARK: Final = text("SELECT pg_logical_emit_message(true, 'exam_sharing', '')")
 # How long a racing act waits for a lock: the act that holds it longer will most likely win.
-_WAIT: Final = text(f"SELECT set_config('lock_timeout', '1s', true), {_CONFIRMED}")
+_BRIEFLY: Final = ("set_config('lock_timeout', '1s', true)", *CONFIRMED)
 # An act in its turn waits longer. PostgreSQL ends a turn that is idle for 10 seconds, so that a
 # process that hangs does not hold the locks for good.
-_WAIT_IN_TURN: Final = text(
-    f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT:.0f}s', true), "
-    f"set_config('idle_in_transaction_session_timeout', '10s', true), {_CONFIRMED}"
+_IN_TURN: Final = (
+    f"set_config('lock_timeout', '{LOCK_TIMEOUT:.0f}s', true)",
+    "set_config('idle_in_transaction_session_timeout', '10s', true)",
+    *CONFIRMED,
 )
+_OLDER: Final = "older", "upgrade them with `exam-sharing upgrade` or a migration"
+_NEWER: Final = "newer", "upgrade the package exam-sharing, and start this process again"
+_UNRECORDED: Final = "the shape of the tables was not recorded; record it where you create them"
 TRANSLATED: Final = "schema_translate_map"
 # A thread, and the task of asyncio that it runs, if any.
 _Runner: TypeAlias = tuple[int, "Task[Any] | None"]
@@ -99,10 +97,16 @@ def _runner() -> _Runner:
 
 
 class Transactions(ABC):
-    """Where statements are executed: in PostgreSQL or in SQLite."""
+    """Where statements are executed: in PostgreSQL or in SQLite.
 
-    def __init__(self, dialect: Dialect) -> None:
+    A transaction that writes reads the shape of the tables first. This holds a lock against a
+    change of the shape until the transaction has ended. A single statement follows such a read.
+    """
+
+    def __init__(self, dialect: Dialect, schema: Table | None = None) -> None:
+        """Keep the table with the number of the shape; without it, the shape is not checked."""
         self.dialect: Dialect = dialect
+        self._schema = schema
         self.postgresql: bool = dialect.name == "postgresql"
         self.asynchronous: bool = dialect.is_async
         self.standbys: Standbys = Standbys(awaited=self.postgresql)
@@ -168,12 +172,17 @@ class Transactions(ABC):
 
     def _reads_waits(self) -> bool:
         with self.reading() as connection:
-            return bool(connection.scalar(_WAITS))
+            return bool(connection.scalar(select(literal_column(_WAITS))))
 
-    def _set_up(self, connection: Connection, first: TextClause) -> None:
-        """Execute the first statement of a transaction, which sets it up; only on PostgreSQL."""
-        if self.postgresql:
-            self.standbys.awaited = connection.execute(first).one().waits
+    def _set_up(self, connection: Connection, settings: tuple[str, ...]) -> None:
+        """Execute the first statement of a transaction that writes, with settings of PostgreSQL."""
+        if not self.postgresql:
+            require_shape(connection, self._schema)
+            return
+        first = connection.execute(_first_statement(settings, self._schema)).one()
+        self.standbys.awaited = first.waits
+        if self._schema is not None:
+            _require_recorded(first.shape)
 
     def rows(self, statement: Select[Any], **asked: object) -> Sequence[Row[Any]]:
         """Execute a statement that reads, and return its rows."""
@@ -195,8 +204,8 @@ class Transactions(ABC):
 class OwnTransactions(Transactions):
     """Transactions of our own, over an engine that `checked_engine` made of the host's."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine.dialect)
+    def __init__(self, engine: Engine, schema: Table | None = None) -> None:
+        super().__init__(engine.dialect, schema)
         self._engine = engine
         self._direct = DirectReader(engine)
         # Only one act of this process has a turn at a time; `_taken` are its exams.
@@ -233,12 +242,12 @@ class OwnTransactions(Transactions):
         return self._writing(CONFIRMED)
 
     @contextmanager
-    def _writing(self, first: TextClause) -> Iterator[Connection]:
-        """Open a transaction; on PostgreSQL, `first` sets it up."""
+    def _writing(self, settings: tuple[str, ...]) -> Iterator[Connection]:
+        """Open a transaction with settings of PostgreSQL."""
         self._require_no_wait_for_itself()
         with self._engine.connect() as connection, ExitStack() as until_ended:
             until_ended.enter_context(self._begin(connection))
-            self._set_up(connection, first)
+            self._set_up(connection, settings)
             yield connection
             with self.standbys.bounded(connection):
                 until_ended.close()
@@ -251,6 +260,7 @@ class OwnTransactions(Transactions):
             if self.standbys.are_gone():
                 with self._begin(connection):
                     connection.execute(UNCONFIRMED)
+                    require_shape(connection, self._schema)
                     yield connection
                 return
             if self.postgresql:
@@ -258,6 +268,7 @@ class OwnTransactions(Transactions):
                 # option of the connection, this overrides the host's option of the engine.
                 connection.execution_options(isolation_level="AUTOCOMMIT")
             with suppress(Unconfirmed), self.standbys.bounded(connection), connection.begin():
+                require_shape(connection, self._schema)
                 yield connection
 
     @override
@@ -272,7 +283,7 @@ class OwnTransactions(Transactions):
             elif not self._taken.isdisjoint(exams):
                 with ExitStack() as at_once:
                     self._wait_for_turn(at_once)
-            yield until_written.enter_context(self._writing(_WAIT))
+            yield until_written.enter_context(self._writing(_BRIEFLY))
 
     @override
     @contextmanager
@@ -288,7 +299,7 @@ class OwnTransactions(Transactions):
             connection = self._engine.connect()
             until_left.callback(_give_back, connection)
             self._begin(connection)
-            self._set_up(connection, _WAIT_IN_TURN)
+            self._set_up(connection, _IN_TURN)
             until_left.enter_context(holding(connection, self._engine))
             yield connection
 
@@ -358,7 +369,15 @@ def own_database(engine: Engine, tables: Tables | None) -> Database:
     known = given_tables(tables)
     own = engines.checked_engine(engine)
     check_schema(own, known)
-    return Database(OwnTransactions(own), known)
+    return Database(OwnTransactions(own, known.schema), known)
+
+
+@lru_cache
+def _first_statement(settings: tuple[str, ...], schema: Table | None) -> Select[Any]:
+    shape: Any = null() if schema is None else select(schema.c.number).scalar_subquery()
+    columns: list[Any] = [literal_column(each) for each in settings]
+    columns += [literal_column(_WAITS).label("waits"), shape.label("shape")]
+    return select(*columns)
 
 
 def insert_unless_there(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
@@ -375,66 +394,21 @@ def is_inserted(connection: Connection, table: Table, row: Mapping[str, Any]) ->
     return connection.execute(insert, row).first() is not None
 
 
-def create_all(engine: Engine, tables: Tables | None = None) -> Tables:
-    """Create the missing tables, record their shape, and return them.
-
-    For hosts without migrations; any number of processes may do so at once. The default tables are
-    those of `define_tables`. Tables of an older shape are not changed. Where all tables are there,
-    nothing is written.
-
-    Raises:
-        InvalidValue: the engine cannot be used.
-        StoreFailed: the database cannot be written, or has tables of another shape.
-    """
-    kept = given_tables(tables)
-    own = engines.checked_engine(engine)
-    _create(OwnTransactions(own), kept)
-    check_schema(own, kept)
-    return kept
-
-
-@in_our_words
-def _create(transactions: Transactions, tables: Tables) -> None:
-    number = select(tables.schema.c.number)
-    with transactions.reading() as connection:
-        found = inspect(connection).get_table_names(schema=tables.schema.schema)
-        all_there = {each.name for each in tables.all()} <= set(found)
-        if all_there and connection.scalar(number) is not None:
-            return
-    with transactions.writing() as connection:
-        if transactions.postgresql:
-            connection.execute(select(func.pg_advisory_xact_lock(_CREATING)))
-        tables.metadata.create_all(connection, tables=list(tables.all()))
-        if connection.scalar(number) is None:
-            record_schema(connection, tables)
-
-
-def record_schema(connection: Connection, tables: Tables) -> None:
-    """Record the shape of tables that were just created, as `create_all` does itself.
-
-    A second call changes nothing.
-    """
-    engines.require_connected("connection", connection, Connection)
-    require_kind("tables", tables, Tables)
-    put = in_our_words(connection.execute)
-    put(insert_unless_there(connection, tables.schema), {"number": SCHEMA})
-
-
 def check_schema(engine: Engine, tables: Tables) -> None:
     """Raise `StoreFailed` unless the tables have the shape that this version needs."""
     require_schema(schema_found(engine, tables))
 
 
-def require_schema(found: int | None) -> None:
-    """Raise `StoreFailed` unless this is the number of the shape that this version needs."""
+def require_schema(found: int | None) -> int:
+    """Return the number of a shape; raise `StoreFailed` unless this version needs this shape."""
     if found is None:
         raise StoreFailed("the tables are not there; create them with create_all or a migration")
     if found != SCHEMA:
-        older = found < SCHEMA
-        how, remedy = ("older", "migrate them") if older else ("newer", "upgrade exam-sharing")
+        how, remedy = _OLDER if found < SCHEMA else _NEWER
         raise StoreFailed(
             f"the tables are of shape {found}, {how} than the {SCHEMA} needed here; {remedy}"
         )
+    return found
 
 
 @in_our_words
@@ -451,7 +425,20 @@ def schema_over(connection: Connection, tables: Tables) -> int | None:
         return None
     found: int | None = connection.scalar(select(table.c.number))
     if found is None:
-        raise StoreFailed(
-            "the shape of the tables was not recorded; record it where you create them"
-        )
+        raise StoreFailed(_UNRECORDED)
     return found
+
+
+def require_shape(connection: Connection, schema: Table | None) -> None:
+    """Raise `StoreFailed` if the tables were upgraded, and this process must write no more.
+
+    The table holds the number of the shape; without it, nothing is checked.
+    """
+    if schema is not None:
+        _require_recorded(connection.scalar(select(schema.c.number)))
+
+
+def _require_recorded(found: int | None) -> None:
+    if found is None:
+        raise StoreFailed(_UNRECORDED)
+    require_schema(found)

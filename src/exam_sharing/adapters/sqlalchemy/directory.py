@@ -93,7 +93,7 @@ class SqlDirectory(KeptDirectory, PeopleReader, SqlPeopleHistory):
     ) -> None:
         super().__init__(visible=visible, members_visible=members_visible, clock=clock)
         require_kind("tables", tables, DirectoryTables)
-        self._transactions = OwnTransactions(checked_engine(engine))
+        self._transactions = OwnTransactions(checked_engine(engine), tables.schema)
         self._tables = self._history = tables
         self._search = NameSearch(tables)
         self._walks = _Walks(tables)

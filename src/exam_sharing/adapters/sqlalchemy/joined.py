@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol, cast
 from weakref import WeakKeyDictionary
 
 import attrs
-from sqlalchemy import Engine, NullPool, Pool
+from sqlalchemy import Engine, NullPool, Pool, Table
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from typing_extensions import override
@@ -31,6 +31,7 @@ from exam_sharing.adapters.sqlalchemy.database import (
     OwnTransactions,
     Transactions,
     holding,
+    require_shape,
 )
 from exam_sharing.adapters.sqlalchemy.host import HostExams, Store, store_over
 from exam_sharing.adapters.sqlalchemy.store import put_transfer
@@ -120,8 +121,8 @@ def _no_connection() -> Any:  # noqa: ANN401  as every creator of a pool
 class _HostTransaction(Transactions):
     """A connection in the middle of the host's transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(connection.dialect)
+    def __init__(self, connection: Connection, schema: Table | None = None) -> None:
+        super().__init__(connection.dialect, schema)
         self._connection = connection
         lent: Any = connection.connection.dbapi_connection
         # This engine makes connections outside of the host's transaction.
@@ -140,9 +141,8 @@ class _HostTransaction(Transactions):
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         with self._still_open().begin_nested():
-            if self.postgresql:
-                # It holds for the commit of the host, which may end what checks still know.
-                self._connection.execute(CONFIRMED)
+            # It holds for the commit of the host, which may end what checks still know.
+            self._set_up(self._connection, CONFIRMED)
             yield self._connection
 
     @override
@@ -164,6 +164,7 @@ class _HostTransaction(Transactions):
                 bounded(connection),
                 connection.begin(),
             ):
+                require_shape(connection, self._schema)
                 yield connection
         finally:
             beside.dispose()
@@ -218,7 +219,8 @@ def joined_store(
 ) -> Store:
     """Return a store inside the transaction of a connection or a session."""
     connection = _joinable(transaction)
-    database = Database(_HostTransaction(connection), given_tables(tables))
+    known = given_tables(tables)
+    database = Database(_HostTransaction(connection, known.schema), known)
     return store_over(database, exams)
 
 
@@ -297,7 +299,7 @@ def owner_changed(
     require_kind("after", after, UserId)
     when = instant("at", at)
     known = given_tables(tables)
-    host = _HostTransaction(_joinable(transaction))
+    host = _HostTransaction(_joinable(transaction), known.schema)
     put_transfer(host, known, exam=exam, before=before, after=after, at=when)
 
 

@@ -26,7 +26,7 @@ from typing_extensions import override
 
 from exam_sharing import directories
 from exam_sharing.adapters.sqlalchemy.columns import names_a_value, stored_in
-from exam_sharing.adapters.sqlalchemy.database import Transactions
+from exam_sharing.adapters.sqlalchemy.database import Transactions, require_shape
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words, require_connected
 from exam_sharing.adapters.sqlalchemy.joined import transactions_of
 from exam_sharing.adapters.sqlalchemy.memberships import (
@@ -298,6 +298,7 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
         """Record how some principals are, or everybody for `None`."""
         tables, questions, asked = self._kept(), self._questions, self._asked(named or ())
         with inside.reading() as connection:
+            require_shape(connection, tables.schema)
             lock_changes(connection, None if named is None else [p.key for p in named])
             known = standing(connection, tables) if named is None else named
             states: dict[PrincipalId, Recorded | None] = dict.fromkeys(known)
@@ -364,6 +365,7 @@ def _put_names(
 ) -> None:
     """Replace what finds the principals of some keys, or of all for `None`."""
     with inside.reading() as connection:
+        require_shape(connection, tables.schema)
         if keys is None:
             for table in (tables.search_keys, tables.principals):
                 connection.execute(table.delete())

@@ -199,6 +199,7 @@ class DirectoryTables:
     changes: Table  #: every change of a user or group, its name beside its document
     change_keys: Table  #: the keys of the principals that each change was inside of
     past_members: Table  #: who was a member of a group, from one change until another
+    schema: Table | None  #: as in `Tables`; `None` for a directory alone
 
     def all(self) -> tuple[Table, ...]:
         """Return every table, in an order in which they can be created."""
@@ -406,6 +407,7 @@ def _define(names: _Names) -> Tables:
     index("subjects_owner", subjects.c.subject, where=is_handover)
     index("notices_of_share", notices.c.share)
     index("notices_in_turn", notices.c.due, notices.c.attempts, notices.c.number)
+    schema = table("schema", Column("number", sa.Integer(), primary_key=True, autoincrement=False))
     return Tables(
         metadata=names.metadata,
         exams=exams,
@@ -460,14 +462,12 @@ def _define(names: _Names) -> Tables:
             Column("entries", sa.LargeBinary(), nullable=False, comment="numbers and leaves"),
         ),
         subjects=subjects,
-        schema=table(
-            "schema", Column("number", sa.Integer(), primary_key=True, autoincrement=False)
-        ),
-        directory=_define_directory(names),
+        schema=schema,
+        directory=_define_directory(names, schema),
     )
 
 
-def _define_directory(names: _Names) -> DirectoryTables:
+def _define_directory(names: _Names, schema: Table | None = None) -> DirectoryTables:
     table, index = names.table, names.index
     principals = table(
         "principals",
@@ -537,6 +537,7 @@ def _define_directory(names: _Names) -> DirectoryTables:
         memberships=memberships,
         search_keys=keys,
         removed=table("removed_principals", _long_key("key")),
+        schema=schema,
     )
 
 

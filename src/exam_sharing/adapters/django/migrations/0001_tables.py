@@ -1,7 +1,7 @@
 """Create our tables, as `exam_sharing.adapters.sqlalchemy` defines them.
 
-A later shape gets a migration of its own, which changes tables of the shape before it and leaves
-newer ones alone: this migration creates the newest.
+This creates the newest shape. A later shape gets a migration of its own, which calls `upgrade`:
+that changes tables of an earlier shape, and leaves those alone that this has created since.
 """
 
 from typing import Any, ClassVar

@@ -1,0 +1,1 @@
+"""The migrations of a made-up next release of the app of Django."""
