@@ -44,8 +44,9 @@ def watched(ports: Ports, watcher: Watcher) -> Ports:
     """Return the ports with the watcher before each."""
     return Ports(
         **{
-            field.name: _Watched(field.name, getattr(ports, field.name), watcher)
+            field.name: _Watched(field.name, port, watcher)
             for field in attrs.fields(Ports)
+            if (port := getattr(ports, field.name)) is not None
         }
     )
 

@@ -4,6 +4,7 @@ The public names. Extras are imported by their full path, as `exam_sharing.adapt
 """
 
 from exam_sharing import memory
+from exam_sharing.accesses import Access, Disclosure, ShownAccess
 from exam_sharing.admin import Admin
 from exam_sharing.errors import (
     AlreadyExists,
@@ -84,19 +85,20 @@ from exam_sharing.policy.views import (
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing, Viewer
 
-__all__ = ["OWNER", "AccessAt", "AccessEntry", "AccessList", "AccessListScope", "Admin"]
+__all__ = ["OWNER", "Access", "AccessAt", "AccessEntry", "AccessList", "AccessListScope", "Admin"]
 __all__ += ["AlreadyExists", "BatchId", "BatchSealed", "CallerError", "Choice", "Conflict"]
-__all__ += ["Denied", "Effect", "EndedAs", "Ending", "Exam", "ExamId", "ExamSharingError", "Grant"]
-__all__ += ["GrantId", "Ground", "Group", "GroupId", "Happening", "Holder", "HolderAt", "HostRule"]
-__all__ += ["HowEnded", "InputError", "InvalidArgument", "InvalidInput", "InvalidValue"]
-__all__ += ["ListedGrant", "ListedNotice", "MembershipCycle", "NarrowRequest", "NearMiss"]
-__all__ += ["NoticeId", "NotifierFailed", "Outcome", "Page", "Permission", "Permitted", "Policy"]
-__all__ += ["Preview", "PrincipalId", "Reason", "ReasonCode", "Refused", "RequestIdReused"]
-__all__ += ["Reshares", "Retries", "RevokeRequest", "Scope", "ShareForm", "ShareId", "ShareNotice"]
-__all__ += ["ShareOutcome", "SharePage", "ShareReceipt", "ShareRequest", "Sharing", "ShownGrant"]
-__all__ += ["StoreBusy", "StoreFailed", "Study", "Tab", "Unconfirmed", "UnshareReceipt"]
-__all__ += ["UnshareRequest", "UntilLimit", "UploadBatch", "User", "UserId", "Viewer"]
-__all__ += ["VisibleExam", "WhyNot", "WrongBatch", "WrongKind", "memory", "principal_of"]
+__all__ += ["Denied", "Disclosure", "Effect", "EndedAs", "Ending", "Exam", "ExamId"]
+__all__ += ["ExamSharingError", "Grant", "GrantId", "Ground", "Group", "GroupId", "Happening"]
+__all__ += ["Holder", "HolderAt", "HostRule", "HowEnded", "InputError", "InvalidArgument"]
+__all__ += ["InvalidInput", "InvalidValue", "ListedGrant", "ListedNotice", "MembershipCycle"]
+__all__ += ["NarrowRequest", "NearMiss", "NoticeId", "NotifierFailed", "Outcome", "Page"]
+__all__ += ["Permission", "Permitted", "Policy", "Preview", "PrincipalId", "Reason", "ReasonCode"]
+__all__ += ["Refused", "RequestIdReused", "Reshares", "Retries", "RevokeRequest", "Scope"]
+__all__ += ["ShareForm", "ShareId", "ShareNotice", "ShareOutcome", "SharePage", "ShareReceipt"]
+__all__ += ["ShareRequest", "Sharing", "ShownAccess", "ShownGrant", "StoreBusy", "StoreFailed"]
+__all__ += ["Study", "Tab", "Unconfirmed", "UnshareReceipt", "UnshareRequest", "UntilLimit"]
+__all__ += ["UploadBatch", "User", "UserId", "Viewer", "VisibleExam", "WhyNot", "WrongBatch"]
+__all__ += ["WrongKind", "memory", "principal_of"]
 
 
 def __dir__() -> list[str]:

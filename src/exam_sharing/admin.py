@@ -10,9 +10,17 @@ from typing import final
 
 import attrs
 
-from exam_sharing.acts import changing, delivering, showing
+from exam_sharing.accesses import Access, AccessQuery, Disclosure
+from exam_sharing.acts import accesses, changing, delivering, showing
 from exam_sharing.acts import history as past
-from exam_sharing.acts.cursors import notice_cursor_after, notice_position, page_limit, page_of
+from exam_sharing.acts.cursors import (
+    MAX_PAGE,
+    notice_cursor_after,
+    notice_position,
+    page_limit,
+    page_of,
+)
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.events import ListedNotice
 from exam_sharing.grants import Permission
 from exam_sharing.history import Happening, Stretch
@@ -21,7 +29,7 @@ from exam_sharing.policy.access import Holder
 from exam_sharing.policy.decisions import Denied, Permitted
 from exam_sharing.policy.past import AccessAt, Moment
 from exam_sharing.policy.plans import UnshareReceipt
-from exam_sharing.policy.requests import HostEnding, Reshares, Withdrawal
+from exam_sharing.policy.requests import AccessPurge, HostEnding, Reshares, Withdrawal
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import Page
 from exam_sharing.ports import Ports
@@ -30,6 +38,7 @@ from exam_sharing.validation import (
     optional_instant,
     require_callable,
     require_kind,
+    set_of,
     tuple_of,
 )
 
@@ -41,6 +50,25 @@ def require_question(user: object, permission: object, exam: object) -> None:
     require_kind("user", user, UserId)
     require_kind("permission", permission, Permission)
     require_kind("exam", exam, ExamId)
+
+
+def access_query(
+    *,
+    exams: Iterable[ExamId] | None = None,
+    user: UserId | None = None,
+    since: datetime | None = None,
+    before: datetime | None = None,
+    limit: int = MAX_PAGE,
+) -> AccessQuery:
+    """Return which accesses are wanted; raise an error of ours for what cannot be asked."""
+    require_kind("user", user, UserId, type(None))
+    return AccessQuery(
+        exams=None if exams is None else set_of("exams", exams, ExamId),
+        users=None if user is None else frozenset((user,)),
+        since=optional_instant("since", since),
+        before=optional_instant("before", before),
+        limit=page_limit(limit),
+    )
 
 
 def _never() -> bool:
@@ -58,6 +86,7 @@ class Admin:
 
     _policy: Policy = attrs.field(alias="_policy", repr=False)
     _ports: Ports = attrs.field(alias="_ports", repr=False)
+    _recorder: accesses.Recorder = attrs.field(alias="_recorder", repr=False)
     _now: Callable[[], datetime] = attrs.field(alias="_now", repr=False)
     _new_act: Callable[[], str] = attrs.field(alias="_new_act", repr=False)
 
@@ -137,6 +166,75 @@ class Admin:
             limit=page_limit(limit),
         )
         return past.history(self._ports, exam, user, wanted, after)
+
+    def accesses(
+        self,
+        *,
+        exams: Iterable[ExamId] | None = None,
+        user: UserId | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[Access]:
+        """Return a page of who looked at some exams, or at what a user looked, newest first.
+
+        Of those that were not over before `since`, and began before `before`, both aware. Repeats
+        that other processes have not written yet are missing from counts and last times.
+
+        Raises:
+            InvalidArgument: neither exams nor a user were given.
+            StoreFailed: the store keeps no accesses.
+        """
+        if exams is None and user is None:
+            raise InvalidArgument("exams or user", "must be given, or both")
+        wanted = access_query(exams=exams, user=user, since=since, before=before, limit=limit)
+        return accesses.page(self._recorder, wanted, after)
+
+    def disclosures(
+        self,
+        exams: Iterable[ExamId],
+        since: datetime,
+        until: datetime,
+        *,
+        counts: Callable[[Access], bool],
+    ) -> tuple[Disclosure, ...]:
+        """Return the accesses that the host counts as disclosures, by first time.
+
+        A patient may ask for these of the last six years. An access counts if `counts` returns
+        true: 45 CFR 164.528 leaves out treatment, payment and operations, among others, so most
+        accesses do not count. Those of one user to one exam for one purpose are one disclosure.
+        Accesses from `since` on and before `until`, both aware, as in `accesses`.
+
+        Raises:
+            StoreFailed: the store keeps no accesses.
+        """
+        require_callable("counts", counts)
+        began, ended = instant("since", since), instant("until", until)
+        wanted = access_query(exams=exams, since=began, before=ended)
+        return accesses.disclosures(self._recorder, wanted, counts)
+
+    def purge_accesses(self, *, before: datetime, performed_by: UserId | str, why: str) -> int:
+        """Delete the accesses that were over before an aware time; return how many rows there were.
+
+        The history of every exam keeps who did so, why, and the number of rows. Where there is
+        nothing to delete, nothing is recorded.
+
+        Raises:
+            StoreFailed: the store keeps no accesses, or cannot be written.
+        """
+        request = AccessPurge(before=before, performed_by=performed_by, why=why)
+        return accesses.purge(self._recorder, request, self._now())
+
+    def flush_accesses(self) -> int:
+        """Write the repeated accesses that this process has counted; return how many rows changed.
+
+        Call it before the process ends, and in a process that is idle for long.
+
+        Raises:
+            StoreFailed: they could not be written, and still wait.
+        """
+        return self._recorder.flush()
 
     def end_by_host(
         self,

@@ -20,6 +20,7 @@ from typing import Concatenate, ParamSpec, TypeVar, final
 
 import attrs
 
+from exam_sharing.accesses import Access, Disclosure, ShownAccess
 from exam_sharing.admin import Admin
 from exam_sharing.bridge import Bridge, ThreadBridge
 from exam_sharing.errors import StoreFailed
@@ -156,6 +157,39 @@ class AsyncSharing:
         viewer = await self._run(self._sharing.viewer, user, token)
         return AsyncViewer(_viewer=viewer, _bridge=self._bridge)
 
+    async def record_access(
+        self,
+        user: UserId,
+        exam: ExamId,
+        permission: Permission,
+        purpose: str | None = None,
+        origin: str | None = None,
+    ) -> None:
+        """Record that the host serves an exam to a user now. Specification: `#who-looked`."""
+        record = self._sharing.record_access
+        await self._run(record, user, exam, permission, purpose, origin)
+
+    async def accesses(
+        self,
+        user: UserId,
+        exam: ExamId,
+        *,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[ShownAccess]:
+        """Return a page of who looked at an exam that the user owns, newest first."""
+        return await self._run(
+            self._sharing.accesses,
+            user,
+            exam,
+            since=since,
+            before=before,
+            after=after,
+            limit=limit,
+        )
+
     async def share_form(self, actor: UserId, exam: ExamId) -> ShareForm:
         """Return what the form for sharing the exam offers. Specification: `#share-form`."""
         return await self._run(self._sharing.share_form, actor, exam)
@@ -287,6 +321,50 @@ class AsyncAdmin:
             after=after,
             limit=limit,
         )
+
+    async def accesses(
+        self,
+        *,
+        exams: Iterable[ExamId] | None = None,
+        user: UserId | None = None,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[Access]:
+        """Return a page of who looked at some exams, or at what a user looked, newest first."""
+        return await self._bridge.run(
+            self._admin.accesses,
+            exams=exams,
+            user=user,
+            since=since,
+            before=before,
+            after=after,
+            limit=limit,
+        )
+
+    async def disclosures(
+        self,
+        exams: Iterable[ExamId],
+        since: datetime,
+        until: datetime,
+        *,
+        counts: Callable[[Access], bool],
+    ) -> tuple[Disclosure, ...]:
+        """Return the accesses that the host counts as disclosures, by first time."""
+        ask = self._admin.disclosures
+        return await self._bridge.run(ask, exams, since, until, counts=counts)
+
+    async def purge_accesses(
+        self, *, before: datetime, performed_by: UserId | str, why: str
+    ) -> int:
+        """Delete the accesses that were over before a time; return how many rows there were."""
+        purge = self._admin.purge_accesses
+        return await self._bridge.run(purge, before=before, performed_by=performed_by, why=why)
+
+    async def flush_accesses(self) -> int:
+        """Write the repeated accesses that this process has counted; return how many rows."""
+        return await self._bridge.run(self._admin.flush_accesses)
 
     async def end_by_host(
         self,

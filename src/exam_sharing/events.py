@@ -16,7 +16,14 @@ from exam_sharing.policy.access import grants_reaching, grouped
 from exam_sharing.policy.decisions import Reason
 from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.plans import Share
-from exam_sharing.policy.requests import Asked, EndingRequest, HostEnding, ShareRequest, Withdrawal
+from exam_sharing.policy.requests import (
+    AccessPurge,
+    Asked,
+    EndingRequest,
+    HostEnding,
+    ShareRequest,
+    Withdrawal,
+)
 from exam_sharing.policy.retries import AT_ONCE
 from exam_sharing.validation import PrivateText, private_text
 
@@ -79,7 +86,16 @@ class ActRefused:
     reasons: tuple[Reason, ...]
 
 
-Event: TypeAlias = ExamShared | GrantsEnded | ExamTransferred | ActRefused
+@attrs.frozen(kw_only=True)
+class AccessesPurged:
+    """Accesses were deleted; `rows` is the number of their rows."""
+
+    at: datetime
+    request: AccessPurge
+    rows: int
+
+
+Event: TypeAlias = ExamShared | GrantsEnded | ExamTransferred | ActRefused | AccessesPurged
 """Everything that an audit trail keeps. `at` is the time of the act, aware, in UTC."""
 
 

@@ -6,11 +6,19 @@ own, so that a store can keep it apart. Times are aware, in UTC. Specification: 
 
 from collections.abc import Iterator
 from datetime import datetime
+from enum import Enum
 from typing import Final, TypeAlias, assert_never
 
 import attrs
 
-from exam_sharing.events import ActRefused, Event, ExamShared, ExamTransferred, GrantsEnded
+from exam_sharing.events import (
+    AccessesPurged,
+    ActRefused,
+    Event,
+    ExamShared,
+    ExamTransferred,
+    GrantsEnded,
+)
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import (
     Asked,
@@ -148,7 +156,13 @@ def _in_order(principals: frozenset[PrincipalId]) -> tuple[PrincipalId, ...]:
     return tuple(sorted(principals, key=lambda each: each.key))
 
 
-Subject: TypeAlias = PrincipalId | ExamId | GrantId
+class Everything(Enum):
+    """What an event is about that is about no single exam or person."""
+
+    ACCESSES = "a:"
+
+
+Subject: TypeAlias = PrincipalId | ExamId | GrantId | Everything
 """What an act is about: a person or group, an exam, or a grant that a refused request named."""
 
 _LETTERS: Final = {ExamId: "e", GrantId: "r"}
@@ -158,6 +172,8 @@ def subject_key(subject: Subject) -> str:
     """Return the text by which the entries about something are found."""
     if isinstance(subject, UserId | GroupId):
         return subject.key
+    if isinstance(subject, Everything):
+        return subject.value
     return f"{_LETTERS[type(subject)]}:{subject.value}"
 
 
@@ -176,6 +192,8 @@ def subjects_of(event: Event) -> frozenset[Subject]:
             return frozenset((event.exam, event.before, event.after))
         case ActRefused():
             return frozenset(_asked(event.request))
+        case AccessesPurged():
+            return frozenset((Everything.ACCESSES, event.request.performed_by))
         case other:
             assert_never(other)
 

@@ -15,7 +15,15 @@ from typing import Final, Protocol, TypeAlias
 import attrs
 from typing_extensions import override
 
-from exam_sharing.events import Claim, Event, ListedNotice, ShareNotice, WaitingNotice
+from exam_sharing.accesses import Access, AccessQuery
+from exam_sharing.events import (
+    AccessesPurged,
+    Claim,
+    Event,
+    ListedNotice,
+    ShareNotice,
+    WaitingNotice,
+)
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import EndedGrant, Grant, Permission
 from exam_sharing.history import Happening, Stretch
@@ -508,6 +516,31 @@ PEOPLE_NOW: Final = frozenset({"principals_of", "profiles", "people_behind", "pa
 """The methods of a directory for which a `PeopleHistory` answers about the past."""
 
 
+class AccessLog(Protocol):
+    """Where accesses are kept that the host reports; many custom stores need none of this."""
+
+    def put(self, accesses: tuple[Access, ...]) -> bool:
+        """Add accesses to their rows, all or none; return whether they are there for good.
+
+        A row is made by the first access with its `Access.id`. To a row that is there, the count is
+        added, and its first and last time are moved; several processes may do so at once. The
+        answer is false where the host's transaction may still roll back.
+        """
+
+    def find(self, wanted: AccessQuery) -> tuple[Access, ...]:
+        """Return wanted rows, newest first: by `Access.place` downward.
+
+        At least one of exams and users is given. Reads by index, by exam or by user.
+        """
+
+    def purge(self, purged: AccessesPurged) -> int:
+        """Delete the rows of which the last time is before `purged.request.before`.
+
+        In the same transaction, `purged` is recorded in the audit trail, with the number of rows
+        that were deleted, which is returned. If there are none, nothing is recorded.
+        """
+
+
 class HostFacts(Protocol):
     """Facts of the host's own, for its own rules."""
 
@@ -568,3 +601,4 @@ class Ports:
     audit: AuditTrail
     host_facts: HostFacts
     history: SharingHistory | None = None
+    accesses: AccessLog | None = None

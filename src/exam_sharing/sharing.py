@@ -15,9 +15,10 @@ import attrs
 from typing_extensions import override
 
 from exam_sharing import validation
-from exam_sharing.acts import changing, delivering, gathering, showing
+from exam_sharing.accesses import ShownAccess
+from exam_sharing.acts import accesses, changing, delivering, gathering, showing
 from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit, page_of
-from exam_sharing.admin import Admin, require_question
+from exam_sharing.admin import Admin, access_query, require_question
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
 from exam_sharing.events import Event
@@ -56,6 +57,9 @@ _PROTOCOLS: Final = {
     name: next(iter(get_args(hint)), hint) for name, hint in get_type_hints(Ports).items()
 }
 """The protocol of each port, by its name."""
+
+_OPTIONAL: Final = frozenset({"history", "accesses"})
+"""Ports that a store can lack."""
 
 _VIEW: Final = Permission.VIEW
 _DOWNLOAD: Final = Permission.DOWNLOAD
@@ -135,8 +139,7 @@ class Sharing:
         validation.of_kind("ports", ports, Ports)
         for name, protocol in _PROTOCOLS.items():
             port = getattr(ports, name)
-            # Only the history is optional.
-            if port is not None or name != "history":
+            if port is not None or name not in _OPTIONAL:
                 require_conforming(name, port, protocol)
         validation.require_callable("clock", clock)
         validation.require_callable("new_id", new_id)
@@ -153,9 +156,15 @@ class Sharing:
         self._access, self._holds = readers.access, readers.access.holds
         self._principals_of = readers.principals_of or _principals_of(ports.directory)
         self._kept_principals = _kept_principals(ports.directory)
+        self._recorder = accesses.Recorder(ports.accesses, policy.access_window)
+        self._record = self._recorder.record
         self._now()
         self._admin = Admin(
-            _policy=policy, _ports=self._ports, _now=self._now, _new_act=self._new_act
+            _policy=policy,
+            _ports=self._ports,
+            _recorder=self._recorder,
+            _now=self._now,
+            _new_act=self._new_act,
         )
 
     @property
@@ -301,6 +310,71 @@ class Sharing:
         if self._reading is None:
             raise InvalidInput("token", "must be of a `Sharing` that was opened with `reading`")
         return self._reading.readers(text)
+
+    def record_access(
+        self,
+        user: UserId,
+        exam: ExamId,
+        permission: Permission,
+        purpose: str | None = None,
+        origin: str | None = None,
+    ) -> None:
+        """Record that the host serves an exam to a user now. Specification: `#who-looked`.
+
+        It decides nothing: record also what was allowed by other means than sharing. Call it for
+        every request, before the first byte leaves. The first access with one purpose in a window
+        of `Policy.access_window` is in the store when the call returns; in a transaction of SQLite
+        that the host has open, once that commits. Repeats are counted in memory, and written with
+        the next first access, after a minute, or by `Admin.flush_accesses`. A process that is
+        killed can lose how often, and until when, somebody looked in a window, never that they did.
+
+        Args:
+            user: who looks; nobody checks whether there is such a user or exam.
+            exam: what they look at.
+            permission: what is served: to view, or to download.
+            purpose: a code of at most 64 ASCII letters, digits, dots, colons, hyphens and
+                underscores, such as `"TREATMENT"`.
+            origin: which application or address, on one line; of each window, the first is kept.
+
+        Raises:
+            StoreFailed: the store keeps no accesses, or the first one could not be written; nothing
+                was recorded.
+        """
+        if not (
+            type(user) is UserId
+            and type(exam) is ExamId
+            and (permission is _VIEW or permission is _DOWNLOAD)
+        ):
+            require_question(user, permission, exam)
+        now = self._clock()
+        if type(now) is not datetime or now.tzinfo is not UTC:
+            now = validation.clock_time(now)
+        self._record(user, exam, permission, purpose, origin, now)
+
+    def accesses(
+        self,
+        user: UserId,
+        exam: ExamId,
+        *,
+        since: datetime | None = None,
+        before: datetime | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> Page[ShownAccess]:
+        """Return a page of who looked at an exam that the user owns, newest first.
+
+        Only the users on the access list are named, and the members of its groups whom the
+        directory shows to the owner; the rest is left out. See `Admin.accesses`.
+
+        Raises:
+            Refused: the user does not own the exam, or has no access to it.
+            StoreFailed: the store keeps no accesses.
+        """
+        _require_user_and_exam("user", user, exam)
+        wanted = access_query(since=since, before=before, limit=limit)
+        now = self._now()
+        ports, policy, recorder = self._ports, self._policy, self._recorder
+        return accesses.shown_to_owner(ports, policy, recorder, user, exam, wanted, after, now)
 
     def share_form(self, actor: UserId, exam: ExamId) -> ShareForm:
         """Return what the form for sharing the exam offers. Specification: `#share-form`."""

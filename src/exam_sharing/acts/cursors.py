@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final, TypeVar
 
+from exam_sharing.accesses import Access
 from exam_sharing.errors import ExamSharingError, InvalidInput
 from exam_sharing.events import ListedNotice
 from exam_sharing.identifiers import ExamId
@@ -94,11 +95,31 @@ def history_position(cursor: str | None) -> tuple[datetime, int, int] | None:
     found = re.fullmatch(r"history ([01]) ([0-9]{1,18})", parts[1])
     if found is None:
         raise _no_cursor()
+    return _time(parts[0]), int(found[1]), int(found[2])
+
+
+def access_cursor_after(item: Access) -> str:
+    """Return the cursor of the place behind an access."""
+    first, row = item.place
+    return cursor_after(first.isoformat(), f"access {row}")
+
+
+def access_position(cursor: str | None) -> tuple[datetime, str] | None:
+    """Return the time and the id of the row that a cursor of accesses was made from."""
+    parts = position(cursor)
+    if parts is None:
+        return None
+    found = re.fullmatch(r"access ([0-9a-f]{40})", parts[1])
+    if found is None:
+        raise _no_cursor()
+    return _time(parts[0]), found[1]
+
+
+def _time(text: str) -> datetime:
     try:
-        at = instant("after", datetime.fromisoformat(parts[0]))
+        return instant("after", datetime.fromisoformat(text))
     except (ExamSharingError, ValueError):
         raise _no_cursor() from None
-    return at, int(found[1]), int(found[2])
 
 
 def page_limit(limit: int) -> int:

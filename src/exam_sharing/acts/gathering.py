@@ -239,7 +239,7 @@ def _people_seen(
     seen = from_directory(directory.seen_by(actor, recipients), frozenset)
     behind = people_behind(ports, tuple(each for each in recipients if each in seen))
     groups = tuple(each for each in behind if counted and isinstance(each, GroupId))
-    members_seen = _members_seen(ports, actor, groups) if groups else {}
+    members_seen = seen_members(ports, actor, groups) if groups else {}
     return People(behind=behind, seen=seen, members_seen=members_seen), {}
 
 
@@ -260,7 +260,7 @@ def ending_facts(
         return facts
     if isinstance(request, RevokeRequest) and not case.named:
         return facts
-    members_seen = _members_seen(ports, request.actor, groups_on((exam,)))
+    members_seen = seen_members(ports, request.actor, groups_on((exam,)))
     facts = attrs.evolve(facts, members_seen=members_seen)
     return _with_support(ports, facts, exam, case.reshares)
 
@@ -319,7 +319,7 @@ def people_affected(ports: Ports, plan: Plan, facts: ShareFacts | EndingFacts) -
         # A share affects recipients only: their profiles, and who is behind them, are known.
         groups = {each for each in principals if isinstance(each, GroupId)}
         groups.update(groups_on(facts.exams))
-        members_seen = _members_seen(ports, facts.actor.user, tuple(sorted(groups)))
+        members_seen = seen_members(ports, facts.actor.user, tuple(sorted(groups)))
         return attrs.evolve(facts.people, members_seen=members_seen)
     # Whose grants end had a grant on the exam: the members of these groups are known.
     behind = people_behind(ports, principals)
@@ -328,7 +328,7 @@ def people_affected(ports: Ports, plan: Plan, facts: ShareFacts | EndingFacts) -
     return People(behind=behind, profiles=profiles, members_seen=facts.members_seen)
 
 
-def _members_seen(ports: Ports, actor: UserId, groups: tuple[GroupId, ...]) -> MembersSeen:
+def seen_members(ports: Ports, actor: UserId, groups: tuple[GroupId, ...]) -> MembersSeen:
     """Query the members that the actor sees in each group; none where the directory is silent."""
     seen = from_directory(ports.directory.members_seen_by(actor, groups), Mapping)
     return {group: seen.get(group, frozenset()) for group in groups}

@@ -9,7 +9,13 @@ from exam_sharing.cli.commands import Portal
 from exam_sharing.cli.parsing import EXAM, PAGING, ago, argument, read_as, user
 from exam_sharing.cli.printing import Reply, Shown, portal_command
 from exam_sharing.cli.words import MAY, Words
-from exam_sharing.events import ActRefused, ExamShared, ExamTransferred, GrantsEnded
+from exam_sharing.events import (
+    AccessesPurged,
+    ActRefused,
+    ExamShared,
+    ExamTransferred,
+    GrantsEnded,
+)
 from exam_sharing.history import DirectoryChange, GroupChanged, PrincipalRemoved, UserChanged
 from exam_sharing.policy.requests import EndingRequest, HostEnding, Withdrawal
 
@@ -113,6 +119,9 @@ def sentence(entry: es.Happening, words: Words) -> str:
             codes = ", ".join(each.code.value for each in reasons)
             by = None if isinstance(request, HostEnding | Withdrawal) else request.actor
             return f"refused to {'the host' if by is None else words.who(by)}: {codes}"
+        case AccessesPurged(request=request, rows=rows):
+            until = words.when(request.before)
+            return f"the host deletes accesses from before {until}: {rows} rows"
         case other:
             assert_never(other)
 

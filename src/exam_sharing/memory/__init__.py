@@ -42,6 +42,7 @@ def memory_ports(
         audit=kept,
         host_facts=NoHostFacts() if host_facts is None else host_facts,
         history=kept,
+        accesses=kept.accesses,
     )
 
 

@@ -22,7 +22,7 @@ from exam_sharing.errors import AlreadyExists, BatchSealed, Conflict, StoreFaile
 from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import OWNER, EndedAs, EndedGrant, Grant, HowEnded, Permission
-from exam_sharing.history import Happening, Stretch
+from exam_sharing.history import Everything, Happening, Stretch
 from exam_sharing.identifiers import (
     BatchId,
     ExamId,
@@ -33,6 +33,7 @@ from exam_sharing.identifiers import (
     ShareId,
     UserId,
 )
+from exam_sharing.memory.accesses import MemoryAccesses
 from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.past import Trail
 from exam_sharing.memory.ready import Place, ReadyExam, newest_first, remove_place
@@ -82,6 +83,7 @@ class MemoryStore(
         self._shares: dict[ShareId, Share] = {}
         self._receipts: dict[tuple[UserId, str], ports.StoredReceipt] = {}
         self._trail = Trail()
+        self.accesses: MemoryAccesses = MemoryAccesses(self.record)
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
@@ -320,7 +322,8 @@ class MemoryStore(
                 return self._trail.about([user] if user else [], None, wanted)
             past = self.read((exam,), ended=True)[exam]
             made = [*past.grants, *(each.grant for each in past.ended)]
-            return self._trail.about([exam, *(grant.id for grant in made)], user, wanted)
+            grants = [grant.id for grant in made]
+            return self._trail.about([exam, Everything.ACCESSES, *grants], user, wanted)
 
     @override
     @checks_itself

@@ -26,6 +26,7 @@ from exam_sharing.validation import (
     clean_text,
     exact_text,
     identifier_text,
+    instant,
     is_a,
     of_kind,
     optional_instant,
@@ -203,6 +204,10 @@ def _why(value: str) -> PrivateText:
     return PrivateText(plain_text("why", value, max_length=MAX_WHY_LENGTH))
 
 
+def _before(value: datetime) -> datetime:
+    return instant("before", value)
+
+
 @attrs.frozen(kw_only=True)
 class HostEnding:
     """The host ends a principal's grants. Specification: `#by-the-host`.
@@ -223,6 +228,15 @@ class Withdrawal:
     """The host withdraws an exam: all its grants end, and it is no longer found."""
 
     exam: ExamId = attrs.field(validator=_exam)
+    performed_by: UserId = attrs.field(converter=_operator)
+    why: PrivateText = attrs.field(converter=_why)
+
+
+@attrs.frozen(kw_only=True)
+class AccessPurge:
+    """The host deletes all accesses that were over before a time, aware, in UTC."""
+
+    before: datetime = attrs.field(converter=_before)
     performed_by: UserId = attrs.field(converter=_operator)
     why: PrivateText = attrs.field(converter=_why)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Final
 
 import attrs
 
@@ -22,6 +23,9 @@ from exam_sharing.validation import (
     is_whole_from,
     tuple_of,
 )
+
+LONGEST_WINDOW: Final = timedelta(days=1)
+"""The longest `Policy.access_window`."""
 
 
 class AccessListScope(Enum):
@@ -43,6 +47,13 @@ def _attestation_wording(value: str) -> str:
     return clean_text(
         "attestation_wording", value, max_length=MAX_WORDING_LENGTH, error=InvalidArgument
     )
+
+
+def _access_window(value: timedelta) -> timedelta:
+    window = duration("access_window", value)
+    if not timedelta(0) < window <= LONGEST_WINDOW:
+        raise InvalidArgument("access_window", "must be positive, and at most a day")
+    return window
 
 
 def _max_duration(value: timedelta | None) -> timedelta | None:
@@ -90,6 +101,7 @@ class Policy:
         suggestion_min_length: code points to type; shorter texts match whole names and addresses
             only. Each Han, kana or Hangul character counts as two.
         suggestion_limit: choices in one answer, at most.
+        access_window: how long repeated accesses count for one row; see `Sharing.record_access`.
         whole_names_only: only whole names and addresses find recipients, and there is no list of
             them, so that nobody is found by guessing.
         host_rules: rules of the host's own.
@@ -116,6 +128,7 @@ class Policy:
     suggestion_min_length: int = attrs.field(default=2, validator=is_whole_from(1))
     suggestion_limit: int = attrs.field(default=50, validator=is_whole_from(1))
     whole_names_only: bool = attrs.field(default=False, validator=is_a(bool))
+    access_window: timedelta = attrs.field(default=timedelta(minutes=15), converter=_access_window)
     host_rules: tuple[HostRule, ...] = attrs.field(default=(), converter=_host_rules)
 
     def latest(self, now: datetime) -> datetime:

@@ -52,6 +52,7 @@ class StorePorts:
     Attributes:
         store: what `open_store` returned, for capabilities beyond the ports.
         history: what the store keeps of the past; `None` where it keeps nothing.
+        accesses: where the store keeps accesses; `None` where it keeps none.
     """
 
     exams: ports.ExamReader
@@ -63,6 +64,7 @@ class StorePorts:
     audit: ports.AuditTrail
     store: Any = None
     history: ports.SharingHistory | None = None
+    accesses: ports.AccessLog | None = None
 
     def with_people(self, directory: ports.Directory, *, notifier: ports.Notifier) -> ports.Ports:
         """Return these ports with the ones that a store does not have."""
@@ -72,14 +74,18 @@ class StorePorts:
             notifier=notifier,
             host_facts=ports.NoHostFacts(),
             history=self.history,
+            accesses=self.accesses,
         )
 
 
+_OPTIONAL: Final[Mapping[str, type]] = MappingProxyType(
+    {"history": ports.SharingHistory, "accesses": ports.AccessLog}
+)
 _PORTS: Final[Mapping[str, type]] = MappingProxyType(
     {
         name: port
         for name, port in get_type_hints(StorePorts).items()
-        if name not in {"store", "history"}
+        if name not in {"store", *_OPTIONAL}
     }
 )
 
@@ -182,9 +188,10 @@ def _ports_of(store: object) -> StorePorts:
         raise StoreNotUsable(f"returned the class {store.__name__} instead of calling it")
     found, kind = _found_ports(store), type(store).__name__
     if None not in found.values():
-        history: Any = getattr(store, "history", store)
-        kept = None if lacking(history, ports.SharingHistory) else history
-        return StorePorts(**found, store=store, history=kept)
+        for name, protocol in _OPTIONAL.items():
+            port = getattr(store, name, store)
+            found[name] = None if lacking(port, protocol) else port
+        return StorePorts(**found, store=store)
     if isinstance(store, contextlib.AbstractAsyncContextManager):
         raise StoreNotUsable(f"returned {kind}, which is asynchronous; {_AT_ONCE}")
     missing: list[str] = []

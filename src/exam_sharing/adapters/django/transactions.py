@@ -118,6 +118,11 @@ class DjangoTransactions(Transactions):
             wrapper.connection.close()
             wrapper.close()
 
+    @property
+    @override
+    def records_last(self) -> bool:
+        return self.postgresql or not self.joined
+
     @override
     @contextmanager
     def recording(self) -> Iterator[Connection]:

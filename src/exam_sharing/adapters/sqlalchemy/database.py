@@ -116,6 +116,11 @@ class Transactions(ABC):
         """Whether it is the host's transaction: an act is decided once, and sends no notice."""
         return False
 
+    @property
+    def records_last(self) -> bool:
+        """Whether what is written in `recording` is there for good, and can be relied on later."""
+        return True
+
     @abstractmethod
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a connection for one statement that reads."""

@@ -23,6 +23,7 @@ from sqlalchemy import Row
 
 from exam_sharing import events, history
 from exam_sharing import identifiers as ids
+from exam_sharing.accesses import Access
 from exam_sharing.errors import StoreFailed
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import (
@@ -149,6 +150,16 @@ GRANTS: Final = Rows(Grant, lines=_LINES)
 NOTICES: Final = Rows(events.WaitingNotice, {"to": "reader", "exam_ids": "exams"})
 LISTED_NOTICES: Final = Rows(
     events.ListedNotice, {"to": "reader", "claimed": "claimed_by"}, claimed=_CLAIMED
+)
+ACCESSES: Final = Rows(
+    Access,
+    {
+        "user": "reader",
+        "window": "window_began",
+        "first": "first_at",
+        "last": "last_at",
+        "count": "times",
+    },
 )
 ENDINGS: Final = Rows(
     Ending,
@@ -366,6 +377,7 @@ _KINDS: Final = (
     *map(_member, (requests.Reshares, requests.Scope)),
     *map(_fields, (events.ActRefused, events.ExamShared, events.ExamTransferred)),
     *map(_fields, (events.GrantsEnded, requests.HostEnding, requests.Withdrawal)),
+    *map(_fields, (events.AccessesPurged, requests.AccessPurge)),
     *(_fields(kind, "name") for kind in (history.UserChanged, history.GroupChanged)),
     *map(_fields, (history.PrincipalRemoved, history.HistoryBegan)),
     *map(_fields, (requests.ShareRequest, requests.UnshareRequest)),

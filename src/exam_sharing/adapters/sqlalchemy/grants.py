@@ -35,6 +35,7 @@ from typing_extensions import override
 from exam_sharing import ports
 from exam_sharing.adapters.sqlalchemy import documents as stored
 from exam_sharing.adapters.sqlalchemy import engines, reading
+from exam_sharing.adapters.sqlalchemy.accesses import SqlAccesses
 from exam_sharing.adapters.sqlalchemy.database import (
     Database,
     insert_unless_there,
@@ -82,6 +83,7 @@ class SqlGrants(SqlTrail, _BacksOff, ports.GrantReader):
             database.tables, self._exam_rows(), postgresql=database.transactions.postgresql
         )
         self.outbox: SqlOutbox = SqlOutbox(database)
+        self.accesses: SqlAccesses = SqlAccesses(database)
 
     def _exam_rows(self) -> FromClause:
         """Return the rows of the exams that there are."""

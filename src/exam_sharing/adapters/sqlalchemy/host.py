@@ -270,6 +270,7 @@ def sql_ports(
         audit=store,
         host_facts=ports.NoHostFacts() if host_facts is None else host_facts,
         history=store,
+        accesses=store.accesses,
     )
 
 

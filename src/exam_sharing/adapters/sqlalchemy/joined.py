@@ -133,6 +133,13 @@ class _HostTransaction(Transactions):
     def joined(self) -> bool:
         return True
 
+    @property
+    @override
+    def records_last(self) -> bool:
+        # On SQLite, they are the host's. On PostgreSQL, they outlive the host's transaction, but
+        # nothing that counts on this object does.
+        return False
+
     @override
     def reading(self) -> AbstractContextManager[Connection]:
         return nullcontext(self._still_open())

@@ -31,7 +31,14 @@ from sqlalchemy.engine import Connection
 
 from exam_sharing.adapters.sqlalchemy import documents as stored
 from exam_sharing.adapters.sqlalchemy.tables import ByDialect, Instant, Tables, one_of
-from exam_sharing.events import ActRefused, Event, ExamShared, ExamTransferred, GrantsEnded
+from exam_sharing.events import (
+    AccessesPurged,
+    ActRefused,
+    Event,
+    ExamShared,
+    ExamTransferred,
+    GrantsEnded,
+)
 from exam_sharing.grants import EndedGrant, Grant
 from exam_sharing.policy.plans import Share
 from exam_sharing.seals import SALT, leaf_of, microseconds, written_digest
@@ -110,7 +117,7 @@ def _rows_of(event: Event) -> Iterator[tuple[NamedRow, Sequence[Any]]]:
         case GrantsEnded(made=made, ended=ended):
             yield from map(_made, made)
             yield from map(_ended, ended)
-        case ExamTransferred() | ActRefused():
+        case ExamTransferred() | ActRefused() | AccessesPurged():
             return
         case other:
             assert_never(other)

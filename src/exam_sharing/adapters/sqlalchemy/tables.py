@@ -222,6 +222,7 @@ class Tables:
     notices: Table  #: those that wait, and those that were given up, without their messages
     events: Table  #: the audit trail
     seals: Table  #: each with the leaves of the records that it covers
+    accesses: Table  #: who looked: a row for each user, exam, permission, purpose and window
     subjects: Table  #: whom and what each event is about, by which it is found
     schema: Table  #: one row, with the number of the shape of all tables
     directory: DirectoryTables  #: empty where the host has a directory of its own
@@ -390,6 +391,22 @@ def _define(names: _Names) -> Tables:
         # Operators page by number, and SQLite would otherwise reuse the number of a sent notice.
         sqlite_autoincrement=True,
     )
+    accesses = table(
+        "accesses",
+        # A digest of what makes a row, so that reports of several processes add up.
+        _key("id", 40),
+        *_ids("reader", "exam"),
+        Column("permission", sa.SmallInteger(), nullable=False, comment="1 view, 2 download"),
+        Column("purpose", _text(64), comment="a code of the host's"),
+        Column("origin", _text(_ID), comment="of the first that was recorded"),
+        Column("window_began", Instant(), nullable=False),
+        Column("first_at", Instant(), nullable=False),
+        # No index has what changes most often.
+        Column("last_at", Instant(), nullable=False),
+        Column("times", sa.BigInteger(), nullable=False),
+    )
+    index("accesses_to_exam", accesses.c.exam, accesses.c.first_at, accesses.c.id)
+    index("accesses_by_reader", accesses.c.reader, accesses.c.first_at, accesses.c.id)
     subjects = table(
         "subjects",
         _key("subject", _KEY),
@@ -461,6 +478,7 @@ def _define(names: _Names) -> Tables:
             Column("seal", sa.Text(), nullable=False, comment="as it is exported"),
             Column("entries", sa.LargeBinary(), nullable=False, comment="numbers and leaves"),
         ),
+        accesses=accesses,
         subjects=subjects,
         schema=schema,
         directory=_define_directory(names, schema),

@@ -28,7 +28,7 @@ from exam_sharing.adapters.sqlalchemy.tables import (
     text_array,
 )
 from exam_sharing.events import Event, ExamShared, ExamTransferred, GrantsEnded
-from exam_sharing.history import Happening, Stretch, Subject, subject_key, subjects_of
+from exam_sharing.history import Everything, Happening, Stretch, Subject, subject_key, subjects_of
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.past import ExamPast, Handover, Moment
@@ -96,7 +96,7 @@ class SqlTrail(ports.AuditTrail, ports.SharingHistory):
             found = found.where(sa.exists().where(other.subject == user.key, *same))
         parts = [
             found.where(subjects.subject == subject_key(each))
-            for each in (exam, user if exam is None else None)
+            for each in (*((exam, Everything.ACCESSES) if exam else ()), None if exam else user)
             if each is not None
         ]
         if exam is not None:

@@ -6,7 +6,14 @@ from typing import Final, TypeAlias, assert_never
 import attrs
 
 import exam_sharing as es
-from exam_sharing.events import ActRefused, Event, ExamShared, ExamTransferred, GrantsEnded
+from exam_sharing.events import (
+    AccessesPurged,
+    ActRefused,
+    Event,
+    ExamShared,
+    ExamTransferred,
+    GrantsEnded,
+)
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.requests import Asked, Withdrawal, without_message
 from exam_sharing.ports import Changes
@@ -33,8 +40,8 @@ def _record(given: Changes | Event, answers: Answers) -> dict[str, object]:
         case ExamShared() | GrantsEnded():
             versions = dict(event.versions)
             return {**_asked(event.request), "at": event.at, "versions": versions, **written}
-        case ExamTransferred():
-            return {"act": "ExamTransferred", **written}
+        case ExamTransferred() | AccessesPurged():
+            return {"act": type(event).__name__, **written}
         case other:
             assert_never(other)
 
