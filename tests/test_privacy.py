@@ -302,12 +302,13 @@ def everything_kept(world: World) -> dict[str, object]:
         return stored_rows(world.store)
 
     def state_of(thing: object) -> dict[str, object]:
-        locks = {"_lock", "_turn"}
-        return {name: each for name, each in vars(thing).items() if name not in locks}
+        left_out = {"_lock", "_turn", "_record"}
+        return {name: each for name, each in vars(thing).items() if name not in left_out}
 
     store = state_of(world.store)
     ready = store.pop("_ready")
     store["outbox"] = state_of(world.store.outbox)
+    store["accesses"] = state_of(world.store.accesses)
     store["exams"] = {name: (each.exam, each.sharing) for name, each in ready.items()}
     return store
 

@@ -33,6 +33,7 @@ from exam_sharing.policy.requests import AccessPurge, HostEnding, Reshares, With
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import Page
 from exam_sharing.ports import Ports
+from exam_sharing.recording import Recorder
 from exam_sharing.validation import (
     instant,
     optional_instant,
@@ -86,7 +87,7 @@ class Admin:
 
     _policy: Policy = attrs.field(alias="_policy", repr=False)
     _ports: Ports = attrs.field(alias="_ports", repr=False)
-    _recorder: accesses.Recorder = attrs.field(alias="_recorder", repr=False)
+    _recorder: Recorder = attrs.field(alias="_recorder", repr=False)
     _now: Callable[[], datetime] = attrs.field(alias="_now", repr=False)
     _new_act: Callable[[], str] = attrs.field(alias="_new_act", repr=False)
 
@@ -215,7 +216,7 @@ class Admin:
         return accesses.disclosures(self._recorder, wanted, counts)
 
     def purge_accesses(self, *, before: datetime, performed_by: UserId | str, why: str) -> int:
-        """Delete the accesses that were over before an aware time; return how many rows there were.
+        """Delete the accesses that were over before an aware time; return the number of rows.
 
         The history of every exam keeps who did so, why, and the number of rows. Where there is
         nothing to delete, nothing is recorded.
@@ -227,7 +228,7 @@ class Admin:
         return accesses.purge(self._recorder, request, self._now())
 
     def flush_accesses(self) -> int:
-        """Write the repeated accesses that this process has counted; return how many rows changed.
+        """Write the repeats that this process has counted; return the number of rows.
 
         Call it before the process ends, and in a process that is idle for long.
 

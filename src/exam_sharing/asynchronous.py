@@ -358,12 +358,12 @@ class AsyncAdmin:
     async def purge_accesses(
         self, *, before: datetime, performed_by: UserId | str, why: str
     ) -> int:
-        """Delete the accesses that were over before a time; return how many rows there were."""
+        """Delete the accesses that were over before an aware time; return the number of rows."""
         purge = self._admin.purge_accesses
         return await self._bridge.run(purge, before=before, performed_by=performed_by, why=why)
 
     async def flush_accesses(self) -> int:
-        """Write the repeated accesses that this process has counted; return how many rows."""
+        """Write the repeats that this process has counted; return the number of rows."""
         return await self._bridge.run(self._admin.flush_accesses)
 
     async def end_by_host(

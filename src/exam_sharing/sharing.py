@@ -46,6 +46,7 @@ from exam_sharing.policy.views import (
     VisibleExam,
 )
 from exam_sharing.ports import AccessReader, AuditTrail, Directory, Ports, Readers, Reading
+from exam_sharing.recording import Recorder
 
 __all__ = ["Sharing", "Viewer"]
 
@@ -156,7 +157,7 @@ class Sharing:
         self._access, self._holds = readers.access, readers.access.holds
         self._principals_of = readers.principals_of or _principals_of(ports.directory)
         self._kept_principals = _kept_principals(ports.directory)
-        self._recorder = accesses.Recorder(ports.accesses, policy.access_window)
+        self._recorder = Recorder(ports.accesses, policy.access_window)
         self._record = self._recorder.record
         self._now()
         self._admin = Admin(

@@ -10,8 +10,10 @@ from itertools import count, groupby
 import attrs
 
 from exam_sharing import Permission
+from exam_sharing.accesses import together
 from exam_sharing.events import ActRefused
 from exam_sharing.memory import MemoryStore
+from exam_sharing.memory.accesses import MemoryAccesses
 from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.policy.access import Given
 from exam_sharing.policy.facts import ExamFacts
@@ -661,6 +663,78 @@ class LosesEntriesOfOneTime(MemoryStore):
         if wanted.after is not None:
             wanted = attrs.evolve(wanted, after=(wanted.after[0], 0))
         return super().happened(exam, user, wanted)
+
+
+class _KeepsAccesses(MemoryStore):
+    """A store with other accesses."""
+
+    Accesses = MemoryAccesses
+
+    def __init__(self):
+        super().__init__()
+        self.accesses = self.Accesses(self.record)
+
+
+class KeepsTheLastReport(_KeepsAccesses):
+    """A report of accesses overwrites the one before it, with its count."""
+
+    class Accesses(MemoryAccesses):
+        def put(self, accesses):
+            for each in accesses:
+                self._rows.pop(each.id, None)
+                super().put((each,))
+            return True
+
+
+class LosesAccessesOfOneTime(_KeepsAccesses):
+    """The next page of accesses begins behind the time of the last one."""
+
+    class Accesses(MemoryAccesses):
+        def find(self, wanted):
+            if wanted.after is not None:
+                wanted = attrs.evolve(wanted, after=(wanted.after[0], ""))
+            return super().find(wanted)
+
+
+class OverlooksLongAccesses(_KeepsAccesses):
+    """Accesses that began before a time are left out, although they went on after it."""
+
+    class Accesses(MemoryAccesses):
+        def find(self, wanted):
+            found = super().find(wanted)
+            return tuple(e for e in found if wanted.since is None or wanted.since <= e.first)
+
+
+class PurgesWhatGoesOn(_KeepsAccesses):
+    """A purge deletes accesses that began before its time, although they went on after it."""
+
+    class Accesses(MemoryAccesses):
+        def purge(self, purged):
+            over = [e for e in self._rows.values() if e.first < purged.request.before]
+            self._rows.update({e.id: attrs.evolve(e, last=e.first) for e in over})
+            return super().purge(purged)
+
+
+class PurgesInSilence(_KeepsAccesses):
+    """A purge of accesses is not recorded."""
+
+    def __init__(self):
+        super().__init__()
+        self.accesses = MemoryAccesses(lambda event: None)
+
+
+class CountsAside(_KeepsAccesses):
+    """A report of accesses reads a count and writes another, and others may do so in between."""
+
+    class Accesses(MemoryAccesses):
+        def put(self, accesses):
+            for each in accesses:
+                known = self._rows.get(each.id)
+                time.sleep(0.0001)
+                super().put((each,))
+                if known is not None:
+                    self._rows[each.id] = together(known, each)
+            return True
 
 
 BROKEN_STORES = [

@@ -11,6 +11,7 @@ from exam_sharing.identifiers import ExamId, ShareId, UserId
 from exam_sharing.policy.plans import Share
 from exam_sharing.testing.laws import (
     access,
+    accesses,
     commits,
     exams,
     failures,
@@ -33,7 +34,10 @@ from exam_sharing.testing.opening import OpenStore
 __all__ = ["Law", "LawBroken", "Population", "directory_laws", "host_rule_laws", "notifier_laws"]
 __all__ += ["store_laws"]
 
-_OF_STORES: Final = (exams, grants, commits, failures, access, outbox, histories, past, races)
+_OF_STORES: Final = (
+    *(exams, grants, commits, failures, access),
+    *(outbox, histories, past, accesses, races),
+)
 """The modules with laws of stores, in the order in which their laws are checked."""
 
 

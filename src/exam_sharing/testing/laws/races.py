@@ -38,7 +38,7 @@ _MOMENT: Final = 0.002
 _SWITCH_OFTEN: Final = 1e-6
 
 
-def _together(acts: Sequence[Callable[[], ResultT]]) -> list[ResultT]:
+def at_once(acts: Sequence[Callable[[], ResultT]]) -> list[ResultT]:
     """Run all acts at once, each in its own thread, and return their answers."""
     start = threading.Barrier(len(acts))
     results: dict[int, ResultT] = {}
@@ -103,7 +103,7 @@ def concurrent_acts_are_all_written(bench: Bench) -> None:
             if thread or not _written_in_turn(bench, grant):
                 _until_written(bench, partial(bench.sharing, grant))
 
-    _together([partial(share_often, thread) for thread in range(_THREADS)])
+    at_once([partial(share_often, thread) for thread in range(_THREADS)])
     kept, total = bench.read(exam), _THREADS * _ROUNDS
     same("the version", kept.version, total)
     versions = sorted(grant.version for grant in kept.grants)
@@ -130,7 +130,7 @@ def a_lock_is_released_without_a_commit(bench: Bench) -> None:
             if error is not None:
                 raise error
         acts = [bench.sharing(bench.grant(exam, BEN)) for _ in range(2)]
-        written = _together([partial(_commits, bench.ports.writer, act) for act in acts])
+        written = at_once([partial(_commits, bench.ports.writer, act) for act in acts])
         same("the acts of others that were written afterwards", written.count(True), 1)
 
 
@@ -147,7 +147,7 @@ def _require_one_written(
                 return False
             raise
 
-    written = _together([partial(attempt, act) for act in acts])
+    written = at_once([partial(attempt, act) for act in acts])
     same("the number of acts that were written", written.count(True), 1)
     same("the sum of the versions", sum(bench.versions(exams).values()), 1)
 
@@ -186,7 +186,7 @@ def acts_in_opposite_orders_do_not_deadlock(bench: Bench) -> None:
             grantor = es.UserId(f"grantor {thread}.{number}")
             _until_written(bench, partial(share_in_order, order, grantor))
 
-    _together([partial(share_often, thread) for thread in range(_THREADS)])
+    at_once([partial(share_often, thread) for thread in range(_THREADS)])
     expected = dict.fromkeys(exams, _THREADS * (_ROUNDS // 2))
     same("the versions", bench.versions(exams), expected)
 
@@ -228,7 +228,7 @@ def notices_of_concurrent_acts_have_different_numbers(bench: Bench) -> None:
             grant, notice = bench.grant(exam, es.UserId(f"u{number}")), bench.notice(exams=(exam,))
             _until_written(bench, partial(bench.sharing, grant, notices=(notice,)))
 
-    _together([partial(share_often, exam) for exam in exams])
+    at_once([partial(share_often, exam) for exam in exams])
     total = _THREADS * _ROUNDS
     listed = bench.ports.outbox.listed(None, 2 * total, given_up=None)
     same("the number of notices", len(listed), total)
@@ -248,7 +248,7 @@ def one_concurrent_act_ends_a_grant(bench: Bench) -> None:
     for number in range(1, _ROUNDS + 1):
         (grant,) = bench.share(bench.grant(exam, BEN))
         decide = partial(ended_if_standing, grant)
-        written = _together([partial(_until_written, bench, decide)] * _THREADS)
+        written = at_once([partial(_until_written, bench, decide)] * _THREADS)
         same("how many ended it", written.count(True), 1)
         kept = bench.read(exam)
         ended = (len(kept.ended), kept.grants, kept.version)
@@ -287,7 +287,7 @@ def many_exams_are_read_at_one_moment(bench: Bench) -> None:
             removed = set(bench.ports.grants.removed(exams, (BEN,)).values())
             same("answers of `removed` at one moment", len(removed), 1)
 
-    _together([change, look, look, look])
+    at_once([change, look, look, look])
 
 
 @law.needing("threads")
@@ -305,7 +305,7 @@ def one_concurrent_claim_takes_a_notice(bench: Bench) -> None:
     for number in range(_ROUNDS):
         notices = tuple(bench.notice(to=es.UserId(f"u{n}"), exams=(exam,)) for n in range(20))
         bench.write(bench.sharing(bench.grant(exam, es.GroupId(f"{number}")), notices=notices))
-        claimed = [each for mine in _together([claim] * _THREADS) for each in mine]
+        claimed = [each for mine in at_once([claim] * _THREADS) for each in mine]
         expected = sorted(notice.id.value for notice in notices)
         same("what was claimed, by all together", sorted(claimed), expected)
 
@@ -323,7 +323,7 @@ def one_concurrent_upload_of_an_exam_is_recorded(bench: Bench) -> None:
 
     for number in range(_ROUNDS):
         others = [f"{number}.{place}" for place in range(_THREADS)]
-        recorded = _together([partial(attempt, f"exam {number}", other) for other in others])
+        recorded = at_once([partial(attempt, f"exam {number}", other) for other in others])
         same("how many were recorded", recorded.count(True), 1)
         found = bench.ports.exams.find(tuple(map(es.ExamId, others)))
         same("the exams beside it", len(found), 1)

@@ -1,0 +1,174 @@
+"""Recording of accesses: what is written at once, and what is counted in memory.
+
+INVARIANT: the first access of a row is in the store before `record` returns. Repeats in the same
+window are counted in memory and written later. So what a process that is killed can lose is how
+often, and until when, somebody looked in that window; never that they looked.
+"""
+
+from datetime import datetime, timedelta
+from logging import getLogger
+from threading import Lock
+from typing import Final, TypeAlias
+
+import attrs
+
+from exam_sharing.accesses import Access, origin_text, purpose_code, window_around
+from exam_sharing.errors import StoreFailed
+from exam_sharing.grants import FOREVER, Permission
+from exam_sharing.identifiers import ExamId, UserId
+from exam_sharing.ports import AccessLog
+from exam_sharing.validation import clock_time
+
+LONGEST_WAIT: Final = timedelta(minutes=1)
+"""How long a repeat waits in memory, if further accesses are recorded."""
+
+_MOST_WAITING: Final = 500
+_MOST_KNOWN: Final = 10_000
+
+_LOG: Final = getLogger("exam_sharing")
+_VIEW: Final = Permission.VIEW
+
+_Key: TypeAlias = tuple[str, str, str | None, bool]
+
+
+@attrs.define(kw_only=True, eq=False)
+class _Row:
+    """A row that is in the store, with the repeats that wait to be written."""
+
+    of: Access
+    ends: datetime
+    first: datetime
+    last: datetime
+    count: int = 0
+
+    def taken(self) -> Access:
+        """Return the repeats that wait, and count anew."""
+        count, self.count = self.count, 0
+        return attrs.evolve(self.of, first=self.first, last=self.last, count=count)
+
+
+class Recorder:
+    """Records the accesses of one process; safe for threads.
+
+    The lock is never held while the store is asked.
+    """
+
+    def __init__(self, log: AccessLog | None, window: timedelta) -> None:
+        self._log = log
+        self._window = window
+        self._lock = Lock()
+        self._rows: dict[_Key, _Row] = {}
+        self._origins: set[str] = set()
+        self._waiting: list[_Row] = []
+        self._due = FOREVER
+
+    @property
+    def log(self) -> AccessLog:
+        """Where accesses are kept.
+
+        Raises:
+            StoreFailed: nowhere.
+        """
+        if self._log is None:
+            raise StoreFailed("the store keeps no accesses; use one of ours, or add an AccessLog")
+        return self._log
+
+    def record(
+        self,
+        user: UserId,
+        exam: ExamId,
+        permission: Permission,
+        purpose: str | None,
+        origin: str | None,
+        now: datetime,
+    ) -> None:
+        """Record one access; the first of a row is in the store when this returns."""
+        # A code of a known row, and an origin that came before, were checked then.
+        if purpose is not None and type(purpose) is not str:
+            purpose = purpose_code(purpose)
+        if origin is not None and (type(origin) is not str or origin not in self._origins):
+            origin = origin_text(origin)
+        key = user.value, exam.value, purpose, permission is _VIEW
+        with self._lock:
+            row = self._rows.get(key)
+            is_first = row is None or not row.of.window <= now < row.ends
+            if row is not None and not is_first:
+                if row.count and row.last <= now:
+                    row.count += 1
+                    row.last = now
+                else:
+                    self._add(row, now, now, 1)
+                if now < self._due and len(self._waiting) < _MOST_WAITING:
+                    return
+        if is_first:
+            begins, ends = window_around(clock_time(now), self._window)
+            first = Access(
+                user=user,
+                exam=exam,
+                permission=permission,
+                purpose=purpose_code(purpose),
+                origin=origin,
+                window=begins,
+                first=now,
+                last=now,
+            )
+            self._write_first(key, first, ends)
+        else:
+            self._write_repeats(now)
+
+    def _add(self, row: _Row, first: datetime, last: datetime, count: int) -> None:
+        if row.count:
+            row.first, row.last = min(first, row.first), max(last, row.last)
+        else:
+            row.first, row.last = first, last
+            if not self._waiting:
+                self._due = _soon(last)
+            self._waiting.append(row)
+        row.count += count
+
+    def _write_first(self, key: _Key, first: Access, ends: datetime) -> None:
+        if not self._put((first,)):
+            return  # A transaction may still roll it back: the next access does not rely on it.
+        with self._lock:
+            if len(self._rows) >= _MOST_KNOWN:
+                # What waits is kept; the next accesses are written as the first ones are.
+                self._rows.clear()
+                self._origins.clear()
+            self._rows[key] = _Row(of=first, ends=ends, first=first.first, last=first.last)
+            if first.origin is not None:
+                self._origins.add(first.origin)
+
+    def _write_repeats(self, now: datetime) -> None:
+        try:
+            self.flush()
+        except Exception as error:  # noqa: BLE001  the access was counted, and is written later
+            _LOG.error("repeated accesses could not be written: %s", type(error).__name__)
+            with self._lock:
+                self._due = _soon(now)
+
+    def flush(self) -> int:
+        """Write the repeats that wait, and return the number of their rows."""
+        rows = len(self._waiting)
+        for _ in range(0, rows, _MOST_WAITING):
+            self._put(())
+        return rows
+
+    def _put(self, new: tuple[Access, ...]) -> bool:
+        """Write new rows with all repeats that wait; return whether they are there for good."""
+        log = self.log
+        with self._lock:
+            waiting, self._waiting = self._waiting[:_MOST_WAITING], self._waiting[_MOST_WAITING:]
+            if not self._waiting:
+                self._due = FOREVER
+            taken = tuple([row.taken() for row in waiting])
+        try:
+            return log.put((*new, *taken)) is True
+        except BaseException:
+            with self._lock:
+                for row, repeats in zip(waiting, taken, strict=True):
+                    self._add(row, repeats.first, repeats.last, repeats.count)
+            raise
+
+
+def _soon(now: datetime) -> datetime:
+    return now + min(LONGEST_WAIT, FOREVER - now)

@@ -1,0 +1,177 @@
+"""The laws of `AccessLog`, for stores that keep accesses. Specification: `#who-looked`."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Final, TypeAlias
+
+import attrs
+from hypothesis import strategies as st
+
+import exam_sharing as es
+from exam_sharing.accesses import AccessQuery, Place
+from exam_sharing.events import AccessesPurged
+from exam_sharing.history import Stretch
+from exam_sharing.policy.requests import AccessPurge
+from exam_sharing.ports import AccessLog
+from exam_sharing.testing.edges import DAY, START, TICK
+from exam_sharing.testing.laws.bench import Bench, StoreTrial, laws_of_port
+from exam_sharing.testing.laws.law import in_pages, insist, same, search
+from exam_sharing.testing.laws.races import at_once
+
+law: Final = laws_of_port()
+
+_USERS: Final = tuple(map(es.UserId, "aA"))
+_EXAMS: Final = tuple(map(es.ExamId, ("exam", "Exam")))
+_REPORTS: Final = 6
+
+_Reports: TypeAlias = list[tuple[es.Access, ...]]
+
+
+def _access(
+    user: es.UserId,
+    exam: es.ExamId,
+    permission: es.Permission,
+    purpose: str | None,
+    window: int,
+    since: int,
+    until: int,
+) -> es.Access:
+    began = START + window * DAY
+    return es.Access(
+        user=user,
+        exam=exam,
+        permission=permission,
+        purpose=purpose,
+        origin=f"{since} to {until}",
+        window=began,
+        first=began + min(since, until) * TICK,
+        last=began + max(since, until) * TICK,
+        count=until + 1,
+    )
+
+
+_TICKS: Final = st.integers(0, 2)
+_STORIES: Final = st.lists(
+    st.lists(
+        st.builds(
+            _access,
+            st.sampled_from(_USERS),
+            st.sampled_from(_EXAMS),
+            st.sampled_from(es.Permission),
+            st.sampled_from((None, "TREATMENT")),
+            st.integers(0, 1),
+            _TICKS,
+            _TICKS,
+        ),
+        max_size=3,
+    ).map(tuple),
+    max_size=_REPORTS,
+)
+
+
+def _rows(reports: _Reports) -> list[es.Access]:
+    """Return what the reports add up to, newest first."""
+    rows: dict[tuple[object, ...], es.Access] = {}
+    for each in (access for report in reports for access in report):
+        key = each.user, each.exam, each.permission, each.purpose, each.window
+        row = rows.get(key, attrs.evolve(each, count=0))
+        first, last = min(row.first, each.first), max(row.last, each.last)
+        rows[key] = attrs.evolve(row, first=first, last=last, count=row.count + each.count)
+    return sorted(rows.values(), key=lambda row: row.place, reverse=True)
+
+
+@law.of_trial()
+def reported_accesses_add_up(trial: StoreTrial) -> None:
+    """Accesses are found by exam, user and time, newest first; reports for one row add up."""
+
+    def check(reports: _Reports) -> None:
+        with trial.bench() as bench:
+            log = bench.ports.accesses
+            if log is not None:
+                for each in reports:
+                    insist(log.put(each) is True, "a report of accesses was not kept for good")
+                _require_found(log, _rows(reports))
+
+    search(_STORIES, trial.examples, check, _story)
+
+
+def _require_found(log: AccessLog, rows: list[es.Access]) -> None:
+    for exams, users in ((_EXAMS, None), (_EXAMS[:1], None), (None, _USERS[:1]), (_EXAMS, _USERS)):
+        about = [
+            row
+            for row in rows
+            if (exams is None or row.exam in exams) and (users is None or row.user in users)
+        ]
+        asked = partial(
+            AccessQuery,
+            exams=None if exams is None else frozenset(exams),
+            users=None if users is None else frozenset(users),
+        )
+        for limit in (1, 2, 99):
+
+            def page(
+                after: Place | None, asked: partial[AccessQuery] = asked, limit: int = limit
+            ) -> tuple[es.Access, ...]:
+                return log.find(asked(after=after, limit=limit))
+
+            what = f"accesses to {exams!r} by {users!r}, in pages of {limit}"
+            same(what, in_pages("an access", limit, page, lambda each: each.place), about)
+        for since in (START, START + TICK, START + DAY):
+            part = log.find(asked(since=since, before=since + DAY, limit=99))
+            inside = [r for r in about if since <= r.last and r.first < since + DAY]
+            same(f"accesses to {exams!r} by {users!r} in the day from {since}", [*part], inside)
+
+
+@law.of_trial()
+def a_purge_deletes_what_was_over(trial: StoreTrial) -> None:
+    """A purge deletes the accesses that were over before a time, and is in every exam's history."""
+
+    def check(reports: _Reports) -> None:
+        with trial.bench() as bench:
+            if bench.ports.accesses is not None:
+                for each in reports:
+                    bench.ports.accesses.put(each)
+                _require_purged(bench, bench.ports.accesses, _rows(reports))
+
+    search(_STORIES, trial.examples, check, _story)
+
+
+def _require_purged(bench: Bench, log: AccessLog, rows: list[es.Access]) -> None:
+    before = START + DAY + TICK
+    request = AccessPurge(before=before, performed_by="host", why="a law is tried")
+    purge = AccessesPurged(at=START, request=request, rows=0)
+    left = [row for row in rows if row.last >= before]
+    gone = len(rows) - len(left)
+    same("the number of purged rows", log.purge(purge), gone)
+    same("the number of rows that are purged again", log.purge(purge), 0)
+    found = log.find(AccessQuery(exams=frozenset(_EXAMS), limit=99))
+    same(f"accesses after a purge of what was over before {before}", [*found], left)
+    if bench.ports.history is not None:
+        entries = bench.ports.history.happened(_EXAMS[0], None, Stretch(limit=9))
+        recorded = [attrs.evolve(purge, rows=gone)] if gone else []
+        same("the purges in a history", [each.what for each in entries], recorded)
+
+
+@law.needing("threads")
+def concurrent_reports_add_up(bench: Bench) -> None:
+    """Reports of accesses that come at once, in any order of their rows, are all counted."""
+    log = bench.ports.accesses
+    if log is None:
+        return
+    accesses = [
+        _access(user, exam, es.Permission.VIEW, None, 0, 0, 0) for user in _USERS for exam in _EXAMS
+    ]
+    reports = [tuple(accesses), tuple(reversed(accesses))] * (_REPORTS // 2)
+    at_once([partial(log.put, each) for each in reports])
+    found = log.find(AccessQuery(exams=frozenset(_EXAMS), limit=99))
+    same("accesses that were reported at once", [*found], _rows(reports))
+
+
+def _story(reports: _Reports) -> Iterator[str]:
+    for report in reports:
+        yield "Reported together:"
+        for each in report:
+            yield (
+                f"  user {each.user}, {each.exam!r}, {each.permission.name}, {each.purpose}, "
+                f"window of {each.window}: {each.count} times, from {each.first} to {each.last}."
+            )
