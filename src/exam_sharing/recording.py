@@ -14,7 +14,7 @@ import attrs
 
 from exam_sharing.accesses import Access, origin_text, purpose_code, window_around
 from exam_sharing.errors import StoreFailed
-from exam_sharing.grants import FOREVER, Permission
+from exam_sharing.grants import FOREVER, NEVER, Permission
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.ports import AccessLog
 from exam_sharing.validation import clock_time
@@ -37,9 +37,10 @@ class _Row:
 
     of: Access
     ends: datetime
-    first: datetime
-    last: datetime
+    first: datetime = FOREVER
+    last: datetime = FOREVER
     count: int = 0
+    waits_until: datetime = NEVER
 
     def taken(self) -> Access:
         """Return the repeats that wait, and count anew."""
@@ -57,6 +58,8 @@ class Recorder:
         self._log = log
         self._window = window
         self._lock = Lock()
+        # Called on every access: `with` takes twice as long.
+        self._acquire, self._release = self._lock.acquire, self._lock.release
         self._rows: dict[_Key, _Row] = {}
         self._origins: set[str] = set()
         self._waiting: list[_Row] = []
@@ -89,42 +92,51 @@ class Recorder:
         if origin is not None and (type(origin) is not str or origin not in self._origins):
             origin = origin_text(origin)
         key = user.value, exam.value, purpose, permission is _VIEW
-        with self._lock:
+        self._acquire()
+        try:
             row = self._rows.get(key)
-            is_first = row is None or not row.of.window <= now < row.ends
-            if row is not None and not is_first:
-                if row.count and row.last <= now:
-                    row.count += 1
-                    row.last = now
-                else:
-                    self._add(row, now, now, 1)
-                if now < self._due and len(self._waiting) < _MOST_WAITING:
-                    return
-        if is_first:
-            begins, ends = window_around(clock_time(now), self._window)
-            first = Access(
-                user=user,
-                exam=exam,
-                permission=permission,
-                purpose=purpose_code(purpose),
-                origin=origin,
-                window=begins,
-                first=now,
-                last=now,
-            )
-            self._write_first(key, first, ends)
-        else:
+            # It waits already, so only the count and the time change.
+            if row is not None and row.count and row.last <= now < row.waits_until:
+                row.count += 1
+                row.last = now
+                return
+        finally:
+            self._release()
+        begins, ends = window_around(clock_time(now), self._window)
+        access = Access(
+            user=user,
+            exam=exam,
+            permission=permission,
+            purpose=purpose_code(purpose),
+            origin=origin,
+            window=begins,
+            first=now,
+            last=now,
+        )
+        if not self._is_counted(key, access):
+            self._write_first(key, access, ends)
+        elif self._due <= now or len(self._waiting) >= _MOST_WAITING:
             self._write_repeats(now)
 
-    def _add(self, row: _Row, first: datetime, last: datetime, count: int) -> None:
+    def _is_counted(self, key: _Key, access: Access) -> bool:
+        """Count a repeat of a row that is known; return whether it is."""
+        with self._lock:
+            row = self._rows.get(key)
+            if row is None or row.of.window != access.window:
+                return False
+            self._add(row, access)
+            return True
+
+    def _add(self, row: _Row, repeats: Access) -> None:
         if row.count:
-            row.first, row.last = min(first, row.first), max(last, row.last)
+            row.first, row.last = min(repeats.first, row.first), max(repeats.last, row.last)
         else:
-            row.first, row.last = first, last
+            row.first, row.last = repeats.first, repeats.last
             if not self._waiting:
-                self._due = _soon(last)
+                self._due = _soon(repeats.last)
+            row.waits_until = min(row.ends, self._due)
             self._waiting.append(row)
-        row.count += count
+        row.count += repeats.count
 
     def _write_first(self, key: _Key, first: Access, ends: datetime) -> None:
         if not self._put((first,)):
@@ -134,7 +146,7 @@ class Recorder:
                 # What waits is kept; the next accesses are written as the first ones are.
                 self._rows.clear()
                 self._origins.clear()
-            self._rows[key] = _Row(of=first, ends=ends, first=first.first, last=first.last)
+            self._rows[key] = _Row(of=first, ends=ends)
             if first.origin is not None:
                 self._origins.add(first.origin)
 
@@ -166,7 +178,7 @@ class Recorder:
         except BaseException:
             with self._lock:
                 for row, repeats in zip(waiting, taken, strict=True):
-                    self._add(row, repeats.first, repeats.last, repeats.count)
+                    self._add(row, repeats)
             raise
 
 

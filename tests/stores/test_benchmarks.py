@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
     [
         ["sql", "--quick", "--grants", "--sqlite"],
         ["growth", "--quick"],
+        ["accesses", "--quick"],
         ["statements"],
         ["sizes", "20"],
         ["grant_keys", "--quick"],

@@ -16,7 +16,9 @@ import random
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from itertools import count, islice
+from multiprocessing import get_context
 
 import pytest
 import sqlalchemy
@@ -24,8 +26,8 @@ from lives import DELIVER, PATIENCE, Life, Witness, as_first_given, nursery, rec
 from load import Load, repeated
 
 import exam_sharing as es
-from databases import address_of
-from exam_sharing.adapters.sqlalchemy import create_all
+from databases import address_of, engine_at
+from exam_sharing.adapters.sqlalchemy import create_all, open_sharing
 from test_serial_order import EXAMS, GROUPS, OTHERS, OWNER, START
 from world import DAY, DOWNLOAD, share_request
 
@@ -181,6 +183,40 @@ def test_an_act_killed_at_each_step_is_done_exactly_from_its_commit_on(
             break
         died_at.append(words[-1])
     assert {"asks", "reads", "writes", "commits", "returns", "done"} <= set(died_at)
+
+
+def look_for_ever(url, pipe):
+    """Report accesses, each first one twice, and tell which returned."""
+    sharing = open_sharing(engine_at(url))
+    for number in count():
+        for _ in range(2):
+            sharing.record_access(es.UserId(f"user {number}"), CT, es.Permission.VIEW)
+            pipe.send(number)
+
+
+def test_an_access_that_was_acknowledged_survives_the_process(engine, tables):
+    """The first access of a row is stored before its report returns."""
+    chance, forked = random.Random(2), get_context("spawn")
+    for _ in range(3):
+        with engine.begin() as connection:
+            connection.execute(tables.accesses.delete())
+        here, there = forked.Pipe(duplex=False)
+        process = forked.Process(target=look_for_ever, args=(address_of(engine), there))
+        process.start()
+        there.close()
+        told = [here.recv() for _ in range(chance.randrange(2, 60))]
+        time.sleep(chance.random() * 0.005)
+        process.kill()
+        process.join()
+        with suppress(EOFError):
+            while True:
+                told.append(here.recv())
+        found = open_sharing(engine).admin.accesses(exams=[CT], limit=1000).items
+        kept = {int(each.user.value.split()[1]): each.count for each in found}
+        # At most the last one was written without an answer.
+        assert set(told) <= kept.keys() <= {*told, told[-1] + 1}
+        # Each first access wrote the repeats before it.
+        assert all(kept[number] == 2 for number in range(told[-1]))
 
 
 RESTARTS = 3

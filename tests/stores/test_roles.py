@@ -24,7 +24,7 @@ from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CT, DAN, EVA, MR, NURS
 from world import DAY, START, World
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "restrict-database-roles.md"
-ROLES = "portal", "relay", "sweeper", "sealer", "auditor"
+ROLES = "portal", "relay", "sweeper", "sealer", "auditor", "archivist"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,9 @@ def lived(engines):
     world.transfer(XRAY, CARLA)
     world.sharing.admin.end_by_host(recipient=BEN, exam=XRAY, performed_by="ops", why="left")
     world.sharing.admin.withdraw(XRAY, performed_by="ops", why="wrong patient")
+    for user in (BEN, DAN, BEN):
+        world.sharing.record_access(user, CT, es.Permission.VIEW, "TREATMENT")
+    assert world.sharing.admin.flush_accesses() == 1
     return world
 
 
@@ -86,6 +89,9 @@ def test_the_other_processes_do_their_work(lived, engines):
     relay = open_sharing(engines["relay"], notifier=notifier, clock=lived.clock)
     assert relay.admin.deliver_notices() == len(notifier.sent) > 0
     assert sweep_expired(engines["sweeper"], now=START + 9 * DAY) == 2
+    archive = open_sharing(engines["archivist"], clock=lived.clock).admin
+    assert archive.purge_accesses(before=START + DAY, performed_by="ops", why="retention") == 2
+    assert open_sharing(engines["auditor"]).admin.accesses(exams=[CT]).items == ()
     trusted = seal(engines["sealer"], now=START)
     found = verify(engines["auditor"], trusted=trusted, now=START + 9 * DAY)
     assert (found.whole, found.unsealed) == (True, 0)
@@ -116,18 +122,21 @@ NEVER = [
     "UPDATE exam_sharing_exams SET batch = batch",
     "DELETE FROM exam_sharing_exams",
     "DELETE FROM exam_sharing_removed_principals",
+    "UPDATE exam_sharing_accesses SET reader = reader",
     "UPDATE exam_sharing_schema SET number = number",
 ]
 CASES = [
     *((role, statement) for role in EVERYBODY for statement in NEVER),
+    ("portal", "DELETE FROM exam_sharing_accesses"),
     *(("portal", f"{verb} exam_sharing_seals DEFAULT VALUES") for verb in ["INSERT INTO"]),
     # With the highest number, no later record would be sealed.
     ("portal", "INSERT INTO exam_sharing_events (number) VALUES (9223372036854775807)"),
     ("portal", "INSERT INTO exam_sharing_changes (number) VALUES (9223372036854775807)"),
     *(
         (role, f"INSERT INTO exam_sharing_{table} DEFAULT VALUES")
-        for role in ("relay", "sweeper", "sealer", "auditor")
-        for table in ("grants", "events", "exams", "principals")
+        for role in ("relay", "sweeper", "sealer", "auditor", "archivist")
+        for table in ("grants", "events", "exams", "principals", "accesses")
+        if (role, table) != ("archivist", "events")
     ),
 ]
 

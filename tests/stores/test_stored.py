@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import exam_sharing as es
+from exam_sharing.accesses import AccessQuery
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
     SqlStore,
@@ -69,6 +70,11 @@ def lived_in(store):
     admin.end_by_host(recipient=EVA, exam=XRAY, performed_by="ops", why="left")
     world.transfer(CT, CARLA)
     admin.withdraw(XRAY, performed_by="ops", why="wrong patient")
+    for user, exam in ((DAN, CT), (EVA, MR)):
+        world.sharing.record_access(user, exam, es.Permission.VIEW, "TREATMENT", "viewer")
+        world.wait(DAY)
+    admin.purge_accesses(before=START + DAY, performed_by="ops", why="retention")
+    world.wait(-2 * DAY)
     outbox = world.store.outbox
     failed, given_up, *_ = outbox.claim(START, START + DAY, 9, None)
     outbox.settle(failed, TryAgain(at=START + DAY, problem="OSError"))
@@ -144,6 +150,8 @@ def test_rows_of_the_golden_file_are_read_as_they_were_written(tmp_path):
         assert read.receipt(ANNA, request_id) == lived.store.receipt(ANNA, request_id) is not None
     assert read.outbox.waiting() == lived.store.outbox.waiting() != ()
     assert set(read.find((CT, es.ExamId("late")))) == set(lived.store.find((CT, es.ExamId("late"))))
+    asked = AccessQuery(exams=frozenset({CT, MR}), limit=9)
+    assert read.accesses.find(asked) == lived.store.accesses.find(asked) != ()
     people = SqlDirectory(engine, tables.directory)
     assert people.principals_of(DAN) == {each.key for each in (DAN, NURSES, CLINIC)}
     assert people.members_then((NURSES,), Moment(at=START)).active == {DAN}

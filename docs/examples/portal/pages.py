@@ -75,11 +75,12 @@ def router(
         return page(request, "view.html", tab="VIEW", **about(exam, user))
 
     @routes.get("/exams/{exam}/images/{number}.png")
-    def picture(exam: Viewable, number: Number) -> Response:
+    def picture(exam: Viewable, user: SignedIn, number: Number) -> Response:
         with Session(portal.engine) as session:
             image = session.get(Image, (int(exam.value), number))
         if image is None:
             raise HTTPException(404)
+        portal.sharing.record_access(user, exam, Permission.VIEW, "TREATMENT", "viewer")
         try:
             return Response(render(Path(image.path)), media_type="image/png")
         except NoPicture:
@@ -90,7 +91,8 @@ def router(
         return page(request, "download.html", tab="DOWNLOAD", **about(exam, user))
 
     @routes.get("/exams/{exam}/files.zip")
-    def files(exam: Downloadable) -> Response:
+    def files(exam: Downloadable, user: SignedIn) -> Response:
+        portal.sharing.record_access(user, exam, Permission.DOWNLOAD, "TREATMENT", "download")
         content = io.BytesIO()
         with ZipFile(content, "w") as packed:
             for image in study_of(exam).images:
