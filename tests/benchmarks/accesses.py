@@ -86,20 +86,21 @@ def filled(sharing: es.Sharing, rows: int) -> None:
 def measured(where: str, sharing: es.Sharing, sizes: Sizes) -> Iterator[harness.Row]:
     """Yield the rows of one store."""
     calls = sizes.calls if where == "memory" else max(sizes.calls // 50, 10)
+    rounds = sizes.rounds if where == "memory" else max(sizes.rounds // 10, 1)
     record = sharing.record_access, (BEN, EXAM, VIEW, "TREATMENT", "10.0.0.1")
     check = sharing.can, (BEN, VIEW, EXAM)
     page = sharing.shared_with, (BEN,)
     accesses = (lambda: sharing.accesses(OWNER, EXAM)), ()
     record[0](*record[1])
     what = f"record_access / can, {where}"
-    yield harness.at_most(what, 1, ratio(record, check, calls, sizes.rounds), RECORDED)
+    yield harness.at_most(what, 1, ratio(record, check, calls, rounds), RECORDED)
     before = {
-        name: fastest(*asked, max(calls // 10, 1), sizes.rounds)
+        name: fastest(*asked, max(calls // 10, 1), rounds)
         for name, asked in (("can", check), ("shared_with", page), ("accesses", accesses))
     }
     filled(sharing, sizes.rows)
     for name, asked in (("can", check), ("shared_with", page), ("accesses", accesses)):
-        after = fastest(*asked, max(calls // 10, 1), sizes.rounds)
+        after = fastest(*asked, max(calls // 10, 1), rounds)
         what = f"{name} beside {sizes.rows:,} accesses / beside one, {where}"
         yield harness.at_most(what, 1, after / before[name], UNSLOWED)
 

@@ -49,9 +49,16 @@ KINDS = {"Stores": "law", "Engines": "case", "Portals": "case"}
 ALONE = "its acts never run at once"
 LOOK_ALIKES = "no two ids in its stories look alike"
 PAST = "it asks nothing of the past"
+LOOKS = "nobody looks in its stories"
 RELAYS = "one relay tries every notice each time"
 
 UNSEEN = {
+    "KeepsTheLastReport": LOOKS,
+    "LosesAccessesOfOneTime": LOOKS,
+    "OverlooksLongAccesses": LOOKS,
+    "PurgesWhatGoesOn": LOOKS,
+    "PurgesInSilence": LOOKS,
+    "CountsAside": LOOKS,
     "TellsBeforeItCommits": ALONE,
     "NeverComparesVersions": ALONE,
     "ComparesWhatItWrites": ALONE,
