@@ -24,7 +24,7 @@ from exam_sharing.history import (
     PrincipalRemoved,
     UserChanged,
 )
-from exam_sharing.policy.requests import Asked, HostEnding
+from exam_sharing.policy.requests import AccessPurge, Asked, HostEnding
 from world import ANNA, BEN, CARLA, CT, DAY, MR, NURSES, START, World, share_request
 
 SYSTEM = "https://portal.example/sharing"
@@ -114,7 +114,7 @@ def test_every_kind_of_entry_and_request_is_coded():
     entries = {*get_args(Event), *get_args(DirectoryChange)}
     with_requests = {each for each in entries if "request" in attrs.fields_dict(each)}
 
-    assert set(KINDS) == {*(entries - with_requests), *get_args(Asked)}
+    assert set(KINDS) == {*(entries - with_requests), *get_args(Asked), AccessPurge}
     assert len({kind.code for kind in KINDS.values()}) == len(KINDS)
 
 

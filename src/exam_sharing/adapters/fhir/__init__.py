@@ -36,7 +36,7 @@ from exam_sharing.adapters.fhir.codes import (
     coding,
 )
 from exam_sharing.errors import InvalidArgument
-from exam_sharing.history import DirectoryChange, Happening, Subject, subject_key
+from exam_sharing.history import DirectoryChange, Everything, Happening, Subject, subject_key
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.validation import exact_text, is_callable, require_kind
 
@@ -180,6 +180,9 @@ class AuditEvents:
         return _entity(self._what(named), kind, details)
 
     def _what(self, named: Subject) -> Json:
+        if isinstance(named, Everything):
+            system = f"{self.system}/records"
+            return {"identifier": {"system": system, "value": named.name.lower()}}
         found = None if isinstance(named, GrantId) else self.reference(named)
         if found is not None:
             return _reference("reference", found)

@@ -7,10 +7,18 @@ from typing import TypeAlias, assert_never
 import attrs
 
 from exam_sharing.adapters.fhir.codes import KINDS, Kind
-from exam_sharing.events import ActRefused, Event, ExamShared, ExamTransferred, GrantsEnded
+from exam_sharing.events import (
+    AccessesPurged,
+    ActRefused,
+    Event,
+    ExamShared,
+    ExamTransferred,
+    GrantsEnded,
+)
 from exam_sharing.grants import EndedGrant, Grant
 from exam_sharing.history import (
     DirectoryChange,
+    Everything,
     GroupChanged,
     PrincipalRemoved,
     Subject,
@@ -75,6 +83,14 @@ def account_of(what: Event | DirectoryChange) -> Account:
             owners = ((what.before, {"owner": "before"}), (what.after, {"owner": "after"}))
             details = _version(what.versions, what.exam)
             part = Part(subject=what.exam, details=details, concerned=owners)
+        case AccessesPurged(request=purge):
+            details = {"before": instant(purge.before), "rows": str(what.rows)}
+            return Account(
+                at=what.at,
+                kind=KINDS[type(purge)],
+                actor=purge.performed_by,
+                parts=(Part(subject=Everything.ACCESSES, details=details),),
+            )
         case UserChanged():
             states = {"active": what.active, "sharing-in-plan": what.sharing_in_plan}
             details = {name: "yes" if holds else "no" for name, holds in states.items()}

@@ -8,6 +8,7 @@ import attrs
 from exam_sharing.events import ExamTransferred
 from exam_sharing.history import GroupChanged, PrincipalRemoved, UserChanged
 from exam_sharing.policy.requests import (
+    AccessPurge,
     HostEnding,
     NarrowRequest,
     RevokeRequest,
@@ -109,6 +110,7 @@ KINDS: Final[Mapping[type, Kind]] = {
     RevokeRequest: Kind(UPDATE, _OBJECT_SECURITY, "end-grant", "One grant ended"),
     HostEnding: Kind(UPDATE, _OBJECT_SECURITY, "end-by-host", "Access ended by the host"),
     Withdrawal: Kind(DELETE, _OBJECT_SECURITY, "withdraw", "Exam withdrawn"),
+    AccessPurge: Kind(DELETE, _OBJECT_SECURITY, "purge", "Accesses purged"),
     ExamTransferred: Kind(UPDATE, _OBJECT_SECURITY, "transfer", "Owner of an exam changed"),
     UserChanged: Kind(UPDATE, _USER_SECURITY, "change-user", "User added or changed"),
     GroupChanged: Kind(UPDATE, _ROLES, "change-group", "Group added or changed"),

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import exam_sharing as es
-from exam_sharing import errors, events, history, ports
+from exam_sharing import accesses, errors, events, history, ports
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.policy import ending, facts, past, plans, share, views
 from exam_sharing.policy import retries as attempts
@@ -44,7 +44,9 @@ __all__ += ["nested_groups", "times", "times_around", "uploads", "worlds"]
 
 KindT = TypeVar("KindT")
 
-_RESULTS: Final = (attempts, ending, errors, events, facts, history, past, plans, share, views)
+_RESULTS: Final = (
+    *(accesses, attempts, ending, errors, events, facts, history, past, plans, share, views),
+)
 """Modules with values that the package makes and others only read."""
 
 _FIELDS: Final[Mapping[Any, SearchStrategy[Any]]] = {

@@ -10,7 +10,7 @@ from hypothesis.strategies import SearchStrategy
 import exam_sharing as es
 from exam_sharing.grants import Holding
 from exam_sharing.memory import MemoryDirectory
-from exam_sharing.policy.requests import HostEnding, Withdrawal
+from exam_sharing.policy.requests import AccessPurge, HostEnding, Withdrawal
 from exam_sharing.principals import MAX_ADDRESS_LENGTH
 from exam_sharing.testing.edges import HOSTILE, START, TICK
 from exam_sharing.validation import BIDI_CONTROLS, MAX_IDENTIFIER_LENGTH
@@ -244,6 +244,18 @@ BY_TYPE: Final[Mapping[Any, SearchStrategy[Any]]] = {
     es.RevokeRequest: st.builds(es.RevokeRequest, **_HOW),
     HostEnding: st.builds(HostEnding, performed_by=_USERS, why=names()),
     Withdrawal: st.builds(Withdrawal, performed_by=_USERS, why=names()),
+    AccessPurge: st.builds(AccessPurge, before=times(), performed_by=_USERS, why=names()),
+    # Some accesses at one time.
+    es.Access: st.builds(
+        lambda at, **of: es.Access(window=at, first=at, last=at, **of),
+        times(),
+        user=_USERS,
+        exam=_EXAMS,
+        permission=_PERMISSIONS,
+        purpose=st.sampled_from((None, "TREATMENT")),
+        origin=st.none() | identifiers(),
+        count=st.integers(1, 100),
+    ),
     es.Denied: st.builds(es.Denied, st.lists(_REASONS, min_size=1, max_size=3).map(tuple)),
     es.NotifierFailed: st.builds(es.NotifierFailed, st.just("REFUSED"), permanent=st.booleans()),
     es.Reason: _REASONS,
