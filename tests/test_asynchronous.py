@@ -19,7 +19,7 @@ from exam_sharing.memory.asynchronous import open_async_sharing
 from exam_sharing.ports import Directory
 from exam_sharing.testing.cases import cases, over_sharing, run
 from loops import Loop, Synchronous, methods_of, with_coroutines
-from world import ANNA, BEN, CT, VIEW, World
+from world import ANNA, BEN, CT, DAY, START, VIEW, World
 
 TWINS = {es.Sharing: AsyncSharing, es.Viewer: AsyncViewer, Admin: AsyncAdmin}
 OF_AN_EVENT_LOOP = {"run", "relay"}
@@ -109,6 +109,26 @@ def test_ports_with_coroutines_run_on_the_event_loop():
     assert world.sharing.can(BEN, VIEW, CT)
     assert [notice.to for notice in notifier.sent] == [BEN]
     assert receipt.outcomes[0].recipient == BEN
+
+
+def test_accesses_are_recorded_shown_and_purged():
+    world = World()
+
+    async def main():
+        sharing = AsyncSharing(world.sharing)
+        for _ in range(2):
+            await sharing.record_access(ANNA, CT, VIEW, "TREATMENT", "viewer")
+        assert await sharing.admin.flush_accesses() == 1
+        assert [each.count for each in (await sharing.accesses(ANNA, CT)).items] == [2]
+        assert [each.count for each in (await sharing.admin.accesses(exams=[CT])).items] == [2]
+        found = await sharing.admin.disclosures(
+            [CT], START, START + DAY, counts=lambda access: access.purpose == "TREATMENT"
+        )
+        assert [each.count for each in found] == [2]
+        purge = sharing.admin.purge_accesses
+        return await purge(before=START + DAY, performed_by="archive", why="old")
+
+    assert asyncio.run(main()) == 1
 
 
 def test_acts_run_beside_the_event_loop():

@@ -53,6 +53,8 @@ ACTING = {
     "tabs": lambda w, user: w.sharing.tabs(user, CT),
     "share_form": lambda w, user: w.sharing.share_form(user, CT),
     "access_list": lambda w, user: w.sharing.access_list(user, CT),
+    "accesses": lambda w, user: w.sharing.accesses(user, CT),
+    "record_access": lambda w, user: w.sharing.record_access(user, CT, VIEW),
     "share_page": lambda w, user: w.sharing.share_page(user, CT),
     "suggest": lambda w, user: w.sharing.suggest(user, CT, "ben"),
     "recipients": lambda w, user: w.sharing.recipients(user, CT),
@@ -75,6 +77,9 @@ OPERATING = {
         recipient=BEN, performed_by=who, why="left"
     ),
     "withdraw": lambda w, who: w.sharing.admin.withdraw(CT, performed_by=who, why="left"),
+    "purge_accesses": lambda w, who: w.sharing.admin.purge_accesses(
+        before=START, performed_by=who, why="old"
+    ),
 }
 LOOKING_AT = {
     "can": lambda w, exam: w.sharing.can(ANNA, VIEW, exam),
@@ -84,6 +89,9 @@ LOOKING_AT = {
     "tabs": lambda w, exam: w.sharing.tabs(ANNA, exam),
     "share_form": lambda w, exam: w.sharing.share_form(ANNA, exam),
     "access_list": lambda w, exam: w.sharing.access_list(ANNA, exam),
+    "accesses": lambda w, exam: w.sharing.accesses(ANNA, exam),
+    "record_access": lambda w, exam: w.sharing.record_access(ANNA, exam, VIEW),
+    "accesses of some": lambda w, exam: w.sharing.admin.accesses(exams=[exam]),
     "share_page": lambda w, exam: w.sharing.share_page(ANNA, exam),
     "suggest": lambda w, exam: w.sharing.suggest(ANNA, exam, "ca"),
     "recipients": lambda w, exam: w.sharing.recipients(ANNA, exam),
@@ -96,6 +104,7 @@ HOLDING = {
     "can_many": lambda w, permission: w.sharing.can_many(ANNA, permission, [CT]),
     "viewer can": lambda w, permission: w.sharing.viewer(ANNA).can(permission, CT),
     "who_can": lambda w, permission: w.sharing.admin.who_can(permission, CT),
+    "record_access": lambda w, permission: w.sharing.record_access(ANNA, CT, permission),
 }
 ASKING = {
     "can_many": (lambda w, exams: w.sharing.can_many(BEN, VIEW, exams), ["ct", CT]),

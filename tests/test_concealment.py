@@ -163,6 +163,7 @@ LOOKS: Final[dict[str, Call]] = {
     "share form": lambda s: s.share_form(BEN, TARGET),
     "tabs": lambda s: s.tabs(BEN, TARGET),
     "access list": lambda s: s.access_list(BEN, TARGET),
+    "who looked": lambda s: s.accesses(BEN, TARGET),
     "share page": lambda s: s.share_page(BEN, TARGET),
     "suggest": lambda s: s.suggest(BEN, TARGET, "carla"),
     "recipients": lambda s: s.recipients(BEN, TARGET),

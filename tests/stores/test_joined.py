@@ -99,6 +99,19 @@ def test_a_refusal_survives_a_rollback_of_the_host_on_postgresql(engine, in_host
     assert len(kept) == (1 if engine.dialect.name == "postgresql" else 0)
 
 
+def test_an_access_is_written_each_time_and_survives_a_rollback_on_postgresql(
+    engine, in_host, world
+):
+    for ends in ("rollback", "commit"):
+        with engine.connect() as connection, connection.begin() as transaction:
+            sharing = in_host(connection)
+            for _ in range(2):
+                sharing.record_access(BEN, CT, VIEW)
+            getattr(transaction, ends)()
+    found = world.sharing.admin.accesses(exams=[CT]).items
+    assert [each.count for each in found] == [4 if engine.dialect.name == "postgresql" else 2]
+
+
 def test_a_failed_act_writes_nothing_and_the_host_goes_on(engine, tables, world):
     world.share(ANNA, CT, BEN)
     with engine.connect() as connection, connection.begin() as transaction:
