@@ -51,7 +51,7 @@ class Access:
 
     @property
     def id(self) -> str:
-        """What tells this row from all others: a digest of what makes a row."""
+        """The digest of what makes a row, by which it differs from all others."""
         own = self.user.value, self.exam.value, self.permission.name, self.purpose
         text = json.dumps([*own, self.window.isoformat()])
         return hashlib.sha256(text.encode()).hexdigest()[:40]

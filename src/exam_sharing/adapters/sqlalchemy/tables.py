@@ -222,7 +222,7 @@ class Tables:
     notices: Table  #: those that wait, and those that were given up, without their messages
     events: Table  #: the audit trail
     seals: Table  #: each with the leaves of the records that it covers
-    accesses: Table  #: who looked: a row for each user, exam, permission, purpose and window
+    accesses: Table  #: who looked, a row for each user, exam, permission, purpose and window
     subjects: Table  #: whom and what each event is about, by which it is found
     schema: Table  #: one row, with the number of the shape of all tables
     directory: DirectoryTables  #: empty where the host has a directory of its own
