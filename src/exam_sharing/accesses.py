@@ -145,15 +145,6 @@ def together(earlier: Access, later: Access) -> Access:
     )
 
 
-def added_up(accesses: Iterable[Access]) -> tuple[Access, ...]:
-    """Return one access for each row, with what the reports for it add up to."""
-    rows: dict[str, Access] = {}
-    for each in accesses:
-        row = each.id
-        rows[row] = together(rows[row], each) if row in rows else each
-    return tuple(rows.values())
-
-
 def purpose_code(value: object) -> str | None:
     """Return the code of a purpose; raise an error of ours if it cannot be one."""
     if value is None:

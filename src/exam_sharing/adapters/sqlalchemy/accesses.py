@@ -4,6 +4,7 @@ Like the record of a refusal, a report decides nothing: it waits for no standby,
 beside a host's transaction where the database can do so.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from sqlalchemy import Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import override
 
-from exam_sharing.accesses import Access, AccessQuery, added_up
+from exam_sharing.accesses import Access, AccessQuery, together
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.documents import ACCESSES
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
@@ -43,7 +44,7 @@ class SqlAccesses(AccessLog):
     def put(self, accesses: tuple[Access, ...]) -> bool:
         transactions = self._transactions
         # In one order, so that two reports never wait for each other.
-        rows = [_row_of(each) for each in sorted(added_up(accesses), key=lambda each: each.id)]
+        rows = [_row_of(each) for each in sorted(_added_up(accesses), key=lambda each: each.id)]
         add = _adding(self._tables.accesses, postgresql_=transactions.postgresql)
         if len(rows) > _MOST:
             with transactions.writing() as connection:
@@ -84,6 +85,15 @@ class SqlAccesses(AccessLog):
             if rows:
                 put_event(connection, self._tables, attrs.evolve(purged, rows=rows))
         return rows
+
+
+def _added_up(accesses: Iterable[Access]) -> tuple[Access, ...]:
+    """Return one access for each row, with what the reports for it add up to."""
+    rows: dict[str, Access] = {}
+    for each in accesses:
+        row = each.id
+        rows[row] = together(rows[row], each) if row in rows else each
+    return tuple(rows.values())
 
 
 def _row_of(access: Access) -> dict[str, Any]:
