@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from exam_sharing.cli import (
     access,
+    accesses,
     check_histories,
     check_store,
     grants,
@@ -52,6 +53,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *(access.access, access.who_can, access.can, access.shared_with),
     *(seals.seal, seals.verify),
     *(past.who_could, past.history),
+    *(accesses.accesses, accesses.disclosures),
     *(notices.notices, check_store.check_store, check_histories.check_histories),
     release_standby.release_standby,
 )

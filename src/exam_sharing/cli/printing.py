@@ -33,7 +33,7 @@ from exam_sharing import ReasonCode, documents
 from exam_sharing.cli.commands import Command, ExitCode, NotPrinted, Portal, command, names_in, need
 from exam_sharing.cli.parsing import DATABASE, Argument
 from exam_sharing.cli.words import Words
-from exam_sharing.policy.requests import HostEnding, Withdrawal
+from exam_sharing.policy.requests import AccessPurge, HostEnding, Withdrawal
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -268,6 +268,7 @@ _FORMS: Final[documents.Forms] = {
     # The host's words may hold anything.
     HostEnding: _without_why(act="end by host"),
     Withdrawal: _without_why(act="withdraw"),
+    AccessPurge: _without_why(act="purge accesses"),
     es.Happening: lambda entry: {
         "number": entry.number,
         "kind": type(entry.what).__name__,

@@ -1,0 +1,53 @@
+"""The commands about who looked: `accesses` and `disclosures`."""
+
+import pytest
+
+pytest.importorskip("rich")
+pytest.importorskip("sqlalchemy")
+
+import exam_sharing as es
+from exam_sharing.adapters.sqlalchemy import open_sharing, sqlite_engine
+
+CD = es.ExamId("cd-1")
+BEN = es.UserId("ben")
+
+
+@pytest.fixture
+def looked(clinic):
+    sharing = open_sharing(sqlite_engine("exam-sharing.db"))
+    for purpose in ("LEGAL", "TREATMENT", "TREATMENT"):
+        sharing.record_access(BEN, CD, es.Permission.VIEW, purpose, "viewer")
+    sharing.admin.flush_accesses()
+    return clinic
+
+
+def test_accesses_lists_who_looked_and_how_often(looked):
+    told = looked("accesses --exam cd-1").out
+    assert "TREATMENT" in told
+    page = looked("accesses --user ben --json").document["page"]
+    assert {each["purpose"]: each["count"] for each in page["items"]} == {
+        "LEGAL": 1,
+        "TREATMENT": 2,
+    }
+    assert "Nobody looked." in looked("accesses --exam cd-2").out
+    assert "--exam or --user must be given" in looked("accesses", code=2).err
+
+
+def test_disclosures_lists_the_purposes_that_count(looked):
+    told = looked("disclosures cd-1 --purpose LEGAL")
+    assert "LEGAL" in told.out
+    assert "TREATMENT" not in told.out
+    (found,) = looked("disclosures cd-1 --purpose LEGAL --json").document["disclosures"]
+    assert (found["user"], found["count"]) == ({"user": "ben"}, 1)
+    assert "Nobody looked." in looked("disclosures cd-1 --purpose RESEARCH").out
+    assert "--purpose" in looked("disclosures cd-1", code=2).err
+
+
+def test_a_purge_in_the_history_has_no_words_of_the_host(looked):
+    sharing = open_sharing(sqlite_engine("exam-sharing.db"))
+    later = sharing.admin.accesses(exams=[CD]).items[0].last.replace(year=2999)
+    sharing.admin.purge_accesses(before=later, performed_by="archive", why="SECRET")
+    assert "the host deletes accesses from before" in looked("history --exam cd-1").text
+    document = looked("history --exam cd-1 --json")
+    assert "AccessesPurged" in document.out
+    assert "SECRET" not in document.out
