@@ -163,7 +163,6 @@ LOOKS: Final[dict[str, Call]] = {
     "share form": lambda s: s.share_form(BEN, TARGET),
     "tabs": lambda s: s.tabs(BEN, TARGET),
     "access list": lambda s: s.access_list(BEN, TARGET),
-    "who looked": lambda s: s.accesses(BEN, TARGET),
     "share page": lambda s: s.share_page(BEN, TARGET),
     "suggest": lambda s: s.suggest(BEN, TARGET, "carla"),
     "recipients": lambda s: s.recipients(BEN, TARGET),
@@ -174,7 +173,8 @@ LOOKS: Final[dict[str, Call]] = {
     "shared with": lambda s: s.shared_with(BEN),
     "visible to": lambda s: s.visible_to(BEN, limit=1),
 }
-ON_AN_EXAM: Final = done_and_previewed(SHARES | ENDINGS) | LOOKS
+OF_OWNERS: Final[dict[str, Call]] = {"who looked": lambda s: s.accesses(BEN, TARGET)}
+ON_AN_EXAM: Final = done_and_previewed(SHARES | ENDINGS) | LOOKS | OF_OWNERS
 
 
 def unseen_worlds(**settings: Any) -> dict[str, World]:
