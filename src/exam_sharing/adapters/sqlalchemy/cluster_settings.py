@@ -44,8 +44,15 @@ SELECT {_WHERE},
         WHERE lower(application_name) = lower(:name)
         AND state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS awaited
 """)  # noqa: S608  constants
+# Where it receives nothing, the timeline is that of the data that it has last saved.
+TIMELINE: Final = """
+    upper(lpad(to_hex(coalesce(
+        received.received_tli, (SELECT min_recovery_end_timeline FROM pg_control_recovery())
+    )), 8, '0')) AS timeline"""
+"""The timeline of a standby, as the primary writes it."""
 _OF_STANDBY: Final = sa.text(f"""
-SELECT {_WHERE}, extract(epoch FROM pg_postmaster_start_time())::float8 AS started,
+SELECT {_WHERE}, {TIMELINE},
+    extract(epoch FROM pg_postmaster_start_time())::float8 AS started,
     received.pid AS receiver, received.conninfo AS conninfo,
     extract(epoch FROM current_setting('wal_receiver_status_interval')::interval)::float8 AS reports
 FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
@@ -187,6 +194,12 @@ class Settings:
         elif primary.standby:
             problem = "needs a primary beside it, and the other server is in recovery too"
         yield Condition("in recovery", _yes(standby.standby), problem)
+        if problem is None:
+            at, of_primary = (int(each.timeline, 16) for each in (standby, primary))
+            # After a failover, it is there once it follows the new primary.
+            other = f"is of timeline {at} of the log, and the primary of timeline {of_primary}"
+            differs = other if at != of_primary else None
+            yield Condition("timeline", str(at), differs, is_away=True)
         yield Condition(
             "database",
             standby.database,

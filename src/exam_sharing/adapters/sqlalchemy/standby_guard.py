@@ -18,6 +18,7 @@ import re
 from collections import deque
 from contextlib import AbstractContextManager
 from logging import getLogger
+from math import inf
 from threading import Lock
 from time import monotonic
 from typing import Any, Final, NamedTuple
@@ -29,6 +30,7 @@ from sqlalchemy.engine import Connection
 from exam_sharing.adapters.sqlalchemy import engines
 from exam_sharing.adapters.sqlalchemy.cluster_settings import (
     AT_PRIMARY,
+    TIMELINE,
     AtStandby,
     Condition,
     Settings,
@@ -52,15 +54,15 @@ _LEASE, _SLACK = 0.8, 0.1
 # How many positions of the primary are remembered where the host accepts staleness.
 _REMEMBERED: Final = 32
 
-_FOLLOWS: Final = """
-SELECT pg_is_in_recovery() AS standby,
+_FOLLOWS: Final = f"""
+SELECT pg_is_in_recovery() AS standby, {TIMELINE},
     pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS number,
     coalesce(received.status = 'streaming', false) AS streams, received.pid AS receiver,
     extract(epoch FROM pg_postmaster_start_time())::float8 AS started,
     coalesce(extract(epoch FROM clock_timestamp() - received.last_msg_receipt_time), -1)::float8
         AS age
 FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
-"""
+"""  # noqa: S608  constants
 
 _TOKEN: Final = re.compile(r"(\d{1,20})\.([0-9A-F]{8})\.(\d{1,19})", re.ASCII)
 
@@ -130,7 +132,7 @@ class Guard:
         self._is_proven = False
         self._asking = Lock()
         self._renewed_after = min(_RENEWED, _RENEWED if accepted is None else accepted / 4)
-        self._seen: deque[_Word] = deque(maxlen=_REMEMBERED)
+        self._seen: deque[tuple[float, Position]] = deque(maxlen=_REMEMBERED)
         self._word = word = self._asked()
         if word.problem is not None:
             if word.refuses:
@@ -192,13 +194,13 @@ class Guard:
         known = word.position
         if known is None or (after is not None and after.timeline != known.timeline):
             raise NotFollowing("the standby cannot know the position of the token")
+        if found.timeline != known.timeline:
+            # Its log is another one, in which the numbers mean something else.
+            raise NotFollowing("the standby is of another timeline than the primary")
         if after is not None and found.number < after.number:
             raise NotFollowing("the standby has not reached the position of the token")
         if self._accepted is not None:
-            reached = [each.at for each in tuple(self._seen) if _number(each) <= found.number]
-            if not reached or max(reached) + self._accepted < asked:
-                raise NotFollowing("the standby is staler than the host accepts")
-            return max(reached) + self._accepted
+            return self._until_too_stale(attrs.evolve(known, number=found.number), asked)
         if all_wait and not word.all_wait:
             raise NotFollowing("the writes of others do not wait for the standby")
         if (found.started, found.receiver) != word.receiver:
@@ -208,6 +210,18 @@ class Guard:
         if found.number < known.number:
             raise NotFollowing("the standby is behind the primary")
         return min(asked + _SLACK * word.lets_go, word.at + _COUNTS)
+
+    def _until_too_stale(self, position: Position, now: float) -> float:
+        """Return until when what a standby has at a position is no staler than accepted."""
+        reached = [
+            at
+            for at, seen in tuple(self._seen)
+            if seen.timeline == position.timeline and seen.number <= position.number
+        ]
+        until = max(reached, default=-inf) + (self._accepted or 0)
+        if until < now:
+            raise NotFollowing("the standby is staler than the host accepts")
+        return until
 
     def bounded(self, driver: Any) -> AbstractContextManager[None]:  # noqa: ANN401  of psycopg
         """Open a context in which a read of the standby fails once its answer cannot count."""
@@ -261,18 +275,24 @@ class Guard:
             self._is_proven = True
         if unmet:
             return unmet[0]
-        at, primary = asked.at, asked.primary
+        primary, position = asked.primary, _position(asked.primary)
+        self._remember(asked.at, position)
         lets_go = min(primary.lets_go, primary.gives_up or primary.lets_go) - asked.standby.reports
-        word = _Word(
-            at,
-            _position(primary),
+        return _Word(
+            asked.at,
+            position,
             lets_go,
             receiver=(asked.standby.started, asked.standby.receiver),
             all_wait=primary.all_wait,
         )
-        if not self._seen or at - self._seen[-1].at >= (self._accepted or 0) / _REMEMBERED:
-            self._seen.append(word)
-        return word
+
+    def _remember(self, at: float, position: Position) -> None:
+        if self._seen:
+            before, seen = self._seen[-1]
+            is_soon = at - before < (self._accepted or 0) / _REMEMBERED
+            if is_soon and seen.timeline == position.timeline:
+                return
+        self._seen.append((at, position))
 
     def _refuses(self, problem: Condition) -> bool:
         """Return whether a problem is that of a setting."""
@@ -300,6 +320,7 @@ class _Follows(NamedTuple):
     """What a standby said of itself."""
 
     standby: bool
+    timeline: str
     number: int
     streams: bool
     receiver: int | None
@@ -333,10 +354,6 @@ def _position(primary: Row[Any]) -> Position:
     if primary.number is None:
         raise StoreFailed("the primary has become a standby")
     return Position(primary.cluster, primary.timeline, primary.number)
-
-
-def _number(word: _Word) -> float:
-    return float("inf") if word.position is None else word.position.number
 
 
 def _is_reached(wanted: Position, known: Position) -> bool:
