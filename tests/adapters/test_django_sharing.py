@@ -2,7 +2,7 @@
 
 import re
 import unittest
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from threading import Barrier, Thread
 
@@ -207,6 +207,46 @@ def test_a_refusal_survives_a_rollback_where_the_database_has_several_writers(
 def events(engine):
     with engine.connect() as other:
         return list(other.scalars(sqlalchemy.select(TABLES.events.c.kind)))
+
+
+@contextmanager
+def committing_itself():
+    """A transaction of a host that has switched autocommit off; it is undone at its end."""
+    transaction.set_autocommit(False)
+    try:
+        yield
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+
+
+@contextmanager
+def upgraded(engine):
+    """Another process has brought the tables to a later shape."""
+    for number in (sql.SCHEMA + 1, sql.SCHEMA):
+        with engine.begin() as other:
+            other.execute(sqlalchemy.update(TABLES.schema).values(number=number))
+        if number != sql.SCHEMA:
+            yield
+
+
+@pytest.mark.parametrize("inside", [nullcontext, transaction.atomic, committing_itself])
+def test_a_process_of_an_earlier_release_writes_nothing(portal, sharing, engine, inside, caplog):
+    searches = test.override_settings(EXAM_SHARING={"SEARCH": True})
+    with upgraded(engine):
+        with pytest.raises(es.StoreFailed, match="upgrade the package"), inside():
+            sharing.share(portal.request(portal.ben))
+        with pytest.raises(es.StoreFailed, match="upgrade the package"), inside():
+            sharing.admin.requeue_notices()
+        with inside(), pytest.raises(es.Refused):
+            sharing.share(portal.request(portal.carla, actor=portal.dan))
+        assert "a refusal could not be recorded: StoreFailed" in caplog.text
+    with searches:
+        open_sharing()
+        with upgraded(engine), pytest.raises(es.StoreFailed, match="upgrade the package"):
+            update_search(portal.ben)
+    assert events(engine) == []
+    assert not sharing.can(portal.ben, VIEW, CT)
 
 
 def test_a_broken_transaction_takes_no_act_and_says_what_to_do(portal, sharing):

@@ -98,6 +98,15 @@ def test_the_other_processes_do_their_work(lived, engines):
     assert SqlStore.over(engines["auditor"]).events() == lived.store.events()
 
 
+def test_the_auditor_reads_the_history_and_who_could_see_an_exam(lived, engines):
+    admin = open_sharing(engines["auditor"], clock=lived.clock).admin
+    happened = admin.history(exam=CT).items
+    assert [type(each.what).__name__ for each in happened].count("ExamShared") == 3
+    assert admin.history(user=DAN).items
+    then = admin.access_at(CT, lived.now)
+    assert (then.owner, then.certain) == (ANNA, True)
+
+
 EVERYBODY = sorted({*ROLES})
 NEVER = [
     "UPDATE exam_sharing_events SET kind = kind",

@@ -17,7 +17,7 @@ from exam_sharing.adapters.sqlalchemy.joined import joined_store
 from exam_sharing.errors import StoreBusy
 from next_shape import go_on, heard, plant, step, upgrading_process, visits_of
 from shapes import create_from, found_shape
-from world import ANNA, BEN, CARLA, CT, DAN, EVA, MR, World, share_request
+from world import ANNA, BEN, CARLA, CT, DAN, EVA, MR, START, World, share_request
 
 NEWER = "of shape 2, newer than the 1 needed here; upgrade the package exam-sharing"
 OLDER = "of shape 1, older than the 2 needed here; upgrade them with `exam-sharing upgrade`"
@@ -279,6 +279,29 @@ def old_acts(engine, tables, world):
         "a seal": lambda: sql.seal(engine, tables=tables),
         "a sweep": lambda: sql.sweep_expired(engine, tables=tables),
     }
+
+
+def test_a_directory_of_the_hosts_keeps_nothing_in_upgraded_tables(empty_engine, tables):
+    people = sqlalchemy.Table(
+        "people", sqlalchemy.MetaData(), sqlalchemy.Column("id", sqlalchemy.String)
+    )
+    people.create(empty_engine)
+    columns = sql.UserColumns(id=people.c.id, name=people.c.id)
+    ours = {"search": tables.directory, "history": tables.directory}
+    directory = sql.TableDirectory(empty_engine, users=columns, **ours)
+    upgrade_elsewhere(empty_engine, tables)
+    before = rows_in(empty_engine)
+    for keep in (
+        directory.rebuild_search,
+        lambda inside: directory.update_search(inside, ANNA),
+        lambda inside: directory.record_changes(inside, ANNA, at=START),
+    ):
+        with empty_engine.begin() as inside:
+            inside.execute(people.insert().values(id="anna"))
+            with pytest.raises(es.StoreFailed, match=NEWER):
+                keep(inside)
+            inside.rollback()
+    assert rows_in(empty_engine) == before
 
 
 def test_processes_of_the_earlier_release_write_nothing_any_more(empty_engine, tables, old, caplog):

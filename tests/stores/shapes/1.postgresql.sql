@@ -1,3 +1,16 @@
+CREATE TABLE exam_sharing_accesses (
+	id VARCHAR(40) COLLATE "C" NOT NULL,
+	reader VARCHAR(255) COLLATE "C" NOT NULL,
+	exam VARCHAR(255) COLLATE "C" NOT NULL,
+	permission SMALLINT NOT NULL,
+	purpose VARCHAR(64) COLLATE "C",
+	origin VARCHAR(255) COLLATE "C",
+	window_began TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	first_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	last_at TIMESTAMP WITHOUT TIME ZONE NOT NULL,
+	times BIGINT NOT NULL,
+	PRIMARY KEY (id)
+);
 CREATE TABLE exam_sharing_batches (
 	id VARCHAR(255) COLLATE "C" NOT NULL,
 	uploader VARCHAR(255) COLLATE "C" NOT NULL,
@@ -169,6 +182,9 @@ CREATE TABLE exam_sharing_versions (
 	withdrawn BOOLEAN NOT NULL,
 	PRIMARY KEY (exam)
 );
+COMMENT ON COLUMN exam_sharing_accesses.origin IS 'of the first that was recorded';
+COMMENT ON COLUMN exam_sharing_accesses.permission IS '1 view, 2 download';
+COMMENT ON COLUMN exam_sharing_accesses.purpose IS 'a code of the host''s';
 COMMENT ON COLUMN exam_sharing_changes.active IS 'null for one who was removed';
 COMMENT ON COLUMN exam_sharing_changes.leaf IS 'SHA-256 of the content and the salt';
 COMMENT ON COLUMN exam_sharing_events.leaf IS 'SHA-256 of the content and the salt';
@@ -190,6 +206,8 @@ COMMENT ON COLUMN exam_sharing_seals.entries IS 'numbers and leaves';
 COMMENT ON COLUMN exam_sharing_seals.seal IS 'as it is exported';
 COMMENT ON COLUMN exam_sharing_subjects.owner_before IS 'set where an exam changed hands';
 COMMENT ON COLUMN exam_sharing_subjects.version IS 'of an exam, if the event made one';
+CREATE INDEX ix_exam_sharing_accesses_by_reader ON exam_sharing_accesses (reader, first_at, id);
+CREATE INDEX ix_exam_sharing_accesses_to_exam ON exam_sharing_accesses (exam, first_at, id);
 CREATE INDEX ix_exam_sharing_changes_of ON exam_sharing_changes (principal, at, number);
 CREATE INDEX ix_exam_sharing_exams_by_id ON exam_sharing_exams USING hash (id);
 CREATE INDEX ix_exam_sharing_exams_of_batch ON exam_sharing_exams (batch);

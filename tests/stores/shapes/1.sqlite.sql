@@ -1,3 +1,16 @@
+CREATE TABLE exam_sharing_accesses (
+	id VARCHAR(40) NOT NULL,
+	reader VARCHAR(255) NOT NULL,
+	exam VARCHAR(255) NOT NULL,
+	permission SMALLINT NOT NULL,
+	purpose VARCHAR(64),
+	origin VARCHAR(255),
+	window_began BIGINT NOT NULL,
+	first_at BIGINT NOT NULL,
+	last_at BIGINT NOT NULL,
+	times BIGINT NOT NULL,
+	PRIMARY KEY (id)
+);
 CREATE TABLE exam_sharing_batches (
 	id VARCHAR(255) NOT NULL,
 	uploader VARCHAR(255) NOT NULL,
@@ -171,6 +184,8 @@ CREATE TABLE exam_sharing_versions (
 	withdrawn BOOLEAN NOT NULL,
 	PRIMARY KEY (exam)
 );
+CREATE INDEX ix_exam_sharing_accesses_by_reader ON exam_sharing_accesses (reader, first_at, id);
+CREATE INDEX ix_exam_sharing_accesses_to_exam ON exam_sharing_accesses (exam, first_at, id);
 CREATE INDEX ix_exam_sharing_changes_of ON exam_sharing_changes (principal, at, number);
 CREATE INDEX ix_exam_sharing_exams_by_id ON exam_sharing_exams (id);
 CREATE INDEX ix_exam_sharing_exams_of_batch ON exam_sharing_exams (batch);
