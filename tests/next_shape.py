@@ -1,8 +1,7 @@
 """A made-up next release: its tables have a column, an index and a table more.
 
-Run as a program, it upgrades a database: `python tests/next_shape.py URL PREFIX [WHERE]`. Asked to
-stop `before` or `after` a step has changed the tables, it says so, and goes on after a line of
-input.
+Run as a program, with the URL of a database and the prefix of the tables, it upgrades them once it
+gets a line. With one more argument, it waits before the step is committed until it gets another.
 """
 
 import subprocess
@@ -16,6 +15,7 @@ from databases import address_of, engine_at
 from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy import database, tables, upgrading
 
+TODAY = sql.SCHEMA
 DEFINE, ALL = tables._define, tables.Tables.all
 CHANNEL = "shares_by_channel"
 
@@ -55,41 +55,33 @@ def step(connection, given):
     connection.execute(given.shares.update().values(channel="portal"))
 
 
-def stopping(where):
-    """Return the step, with a stop before or after it has changed the tables."""
-
-    def stopped(connection, given):
-        if where == "before":
-            stop()
-        step(connection, given)
-        if where == "after":
-            stop()
-
-    return stopped
-
-
-def stop():
+def stopping_step(connection, given):
+    """Do the step, and stop before its transaction is committed."""
+    step(connection, given)
     print("in the step", flush=True)
     sys.stdin.readline()
 
 
-def plant(put=setattr, step=step):
-    """Make this process one of the next release."""
-    put(tables, "_define", define)
-    put(tables.Tables, "all", lambda given: (*ALL(given), visits_of(given)))
-    for module in (sql, tables, database, upgrading):
-        put(module, "SCHEMA", 2)
-    put(upgrading, "STEPS", {1: step})
+@contextmanager
+def of_the_next_release(*steps):
+    """Let this process be one of the next release; each step leads to one shape more."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_define", define)
+        patch.setattr(tables.Tables, "all", lambda given: (*ALL(given), visits_of(given)))
+        numbered = dict(enumerate(steps or [step], TODAY))
+        patch.setattr(upgrading, "STEPS", numbered)
+        for module in (tables, database, upgrading, sql):
+            patch.setattr(module, "SCHEMA", TODAY + len(numbered))
+        tables._default_tables.cache_clear()
+        yield patch
     tables._default_tables.cache_clear()
 
 
 @pytest.fixture
-def next_release(monkeypatch):
+def next_release():
     """This process is one of the next release."""
-    plant(monkeypatch.setattr)
-    yield
-    monkeypatch.undo()
-    tables._default_tables.cache_clear()
+    with of_the_next_release():
+        yield
 
 
 @contextmanager
@@ -118,9 +110,9 @@ def heard(process):
 
 
 if __name__ == "__main__":
-    url, prefix, *where = sys.argv[1:]
-    plant(step=stopping(*where) if where else step)
-    print("ready", flush=True)
-    sys.stdin.readline()
-    sql.upgrade(engine_at(url), tables=sql.define_tables(sa.MetaData(), prefix=prefix))
-    print("upgraded", flush=True)
+    url, prefix, *stops = sys.argv[1:]
+    with of_the_next_release(*([stopping_step] if stops else [])):
+        print("ready", flush=True)
+        sys.stdin.readline()
+        sql.upgrade(engine_at(url), tables=sql.define_tables(sa.MetaData(), prefix=prefix))
+        print("upgraded", flush=True)

@@ -11,11 +11,17 @@ import sqlalchemy
 
 import exam_sharing as es
 from exam_sharing.adapters import sqlalchemy as sql
-from exam_sharing.adapters.sqlalchemy import database, upgrading
-from exam_sharing.adapters.sqlalchemy import tables as shapes
+from exam_sharing.adapters.sqlalchemy import upgrading
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
 from exam_sharing.errors import StoreBusy
-from next_shape import go_on, heard, plant, step, upgrading_process, visits_of
+from next_shape import (
+    go_on,
+    heard,
+    of_the_next_release,
+    step,
+    upgrading_process,
+    visits_of,
+)
 from shapes import create_from, found_shape
 from world import ANNA, BEN, CARLA, CT, DAN, EVA, MR, START, World, share_request
 
@@ -54,11 +60,10 @@ def rows_in(engine):
         }
 
 
-def upgrade_elsewhere(engine, tables):
-    """Let another process upgrade the tables."""
-    with upgrading_process(engine, tables) as process:
-        go_on(process)
-        assert heard(process) == "upgraded"
+def upgrade_elsewhere(engine):
+    """Upgrade the tables, as another process would."""
+    with of_the_next_release():
+        sql.upgrade(engine)
 
 
 def test_tables_of_this_release_are_left_as_they_are(empty_engine, tables):
@@ -77,7 +82,7 @@ def test_missing_tables_are_reported(empty_engine):
 
 
 def test_tables_of_a_later_release_are_left_as_they_are(empty_engine, tables):
-    upgrade_elsewhere(empty_engine, tables)
+    upgrade_elsewhere(empty_engine)
     before = rows_in(empty_engine)
     with pytest.raises(es.StoreFailed, match=NEWER):
         sql.upgrade(empty_engine)
@@ -139,9 +144,7 @@ NAMES = {"ix": "i_%(column_0_label)s", "pk": "key_%(table_name)s"}
 
 
 @pytest.mark.parametrize("names", [None, NAMES], ids=["", "with a naming convention"])
-def test_tables_with_another_prefix_in_another_schema_are_upgraded(
-    empty_engine, monkeypatch, names, request
-):
+def test_tables_with_another_prefix_in_another_schema_are_upgraded(empty_engine, names, request):
     how = {"prefix": "portal_"}
     if empty_engine.dialect.name == "postgresql":
         how["schema"] = "our exams"
@@ -162,7 +165,7 @@ def test_tables_with_another_prefix_in_another_schema_are_upgraded(
     assert shape_and_number(empty_engine, others) == before
 
 
-PROCESSES = 3
+PROCESSES = 2
 
 
 def test_many_processes_upgrade_the_same_tables_at_once(empty_engine, tables):
@@ -176,51 +179,43 @@ def test_many_processes_upgrade_the_same_tables_at_once(empty_engine, tables):
     assert shape_and_number(empty_engine, tables)[1] == 2
 
 
-@pytest.mark.parametrize("where", ["before", "after"])
-def test_a_killed_upgrade_changes_nothing_and_the_next_one_does_all(empty_engine, tables, where):
+def test_a_killed_upgrade_changes_nothing_and_the_next_one_does_all(empty_engine, tables):
     before = shape_and_number(empty_engine, tables), rows_in(empty_engine)
-    with upgrading_process(empty_engine, tables, where) as process:
+    with upgrading_process(empty_engine, tables, "stops") as process:
         go_on(process)
         assert heard(process) == "in the step"
         process.kill()
         process.wait()
     assert (shape_and_number(empty_engine, tables), rows_in(empty_engine)) == before
     later_world(empty_engine, tables).share(ANNA, MR, BEN)
-    upgrade_elsewhere(empty_engine, tables)
+    upgrade_elsewhere(empty_engine)
     assert shape_and_number(empty_engine, tables)[1] == 2
 
 
-def test_a_step_that_fails_is_undone(empty_engine, tables, monkeypatch):
-    def broken(connection, given):
-        step(connection, given)
-        connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+def broken(connection, given):
+    step(connection, given)
+    connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
 
+
+def test_a_step_that_fails_is_undone(empty_engine, tables):
     before = shape_and_number(empty_engine, tables), rows_in(empty_engine)
-    with monkeypatch.context() as patch:
-        plant(patch.setattr, broken)
-        with pytest.raises(es.StoreFailed, match="the database failed"):
-            sql.upgrade(empty_engine)
-    given_today()
+    with of_the_next_release(broken), pytest.raises(es.StoreFailed, match="the database failed"):
+        sql.upgrade(empty_engine)
     assert (shape_and_number(empty_engine, tables), rows_in(empty_engine)) == before
 
 
-def given_today():
-    shapes._default_tables.cache_clear()
+def test_steps_that_were_done_stay_done_where_a_later_one_fails(empty_engine, tables):
+    def also_broken(connection, given):
+        connection.exec_driver_sql("DROP TABLE exam_sharing_visits")
+        connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
 
-
-def test_steps_that_were_done_stay_done_where_a_later_one_fails(empty_engine, tables, monkeypatch):
-    def fail(connection, given):
-        raise sqlalchemy.exc.OperationalError("", {}, Exception())
-
-    with monkeypatch.context() as patch:
-        plant(patch.setattr)
-        for module in (database, upgrading):
-            patch.setattr(module, "SCHEMA", 3)
-        patch.setattr(upgrading, "STEPS", {1: step, 2: fail})
-        with pytest.raises(es.StoreFailed, match="the database failed"):
-            sql.upgrade(empty_engine)
-    given_today()
+    with (
+        of_the_next_release(step, also_broken),
+        pytest.raises(es.StoreFailed, match="the database failed"),
+    ):
+        sql.upgrade(empty_engine)
     assert shape_and_number(empty_engine, tables)[1] == 2
+    assert "exam_sharing_visits" in rows_in(empty_engine)
 
 
 def test_a_migration_upgrades_in_its_own_transaction(empty_engine, tables, next_release):
@@ -289,7 +284,7 @@ def test_a_directory_of_the_hosts_keeps_nothing_in_upgraded_tables(empty_engine,
     columns = sql.UserColumns(id=people.c.id, name=people.c.id)
     ours = {"search": tables.directory, "history": tables.directory}
     directory = sql.TableDirectory(empty_engine, users=columns, **ours)
-    upgrade_elsewhere(empty_engine, tables)
+    upgrade_elsewhere(empty_engine)
     before = rows_in(empty_engine)
     for keep in (
         directory.rebuild_search,
@@ -306,7 +301,7 @@ def test_a_directory_of_the_hosts_keeps_nothing_in_upgraded_tables(empty_engine,
 
 def test_processes_of_the_earlier_release_write_nothing_any_more(empty_engine, tables, old, caplog):
     acts = old_acts(empty_engine, tables, old)
-    upgrade_elsewhere(empty_engine, tables)
+    upgrade_elsewhere(empty_engine)
     before = rows_in(empty_engine)
     for name, act in acts.items():
         with pytest.raises(es.StoreFailed, match=NEWER):
@@ -326,7 +321,7 @@ def test_an_act_waits_for_a_step_and_then_does_nothing(empty_engine, tables, old
             old.share(ANNA, CT, DAN)
         told.append(str(failed.value))
 
-    with upgrading_process(empty_engine, tables, "after") as process:
+    with upgrading_process(empty_engine, tables, "stops") as process:
         go_on(process)
         assert heard(process) == "in the step"
         thread = threading.Thread(target=act)
@@ -351,18 +346,14 @@ def begun(empty_postgresql):
         yield connection, tables
 
 
-def test_an_upgrade_does_not_let_acts_wait_behind_a_host_for_long(
-    begun, empty_postgresql, monkeypatch
-):
+def test_an_upgrade_does_not_let_acts_wait_behind_a_host_for_long(begun, empty_postgresql):
     connection, tables = begun
     later_world_in(connection, tables).share(ANNA, CT, BEN)
-    with monkeypatch.context() as patch:
-        plant(patch.setattr)
+    with of_the_next_release() as patch:
         briefly = sqlalchemy.text("SELECT set_config('lock_timeout', '100ms', true)")
         patch.setattr(upgrading, "_BRIEFLY", briefly)
         with pytest.raises(StoreBusy, match="nothing was done"):
             sql.upgrade(empty_postgresql)
-    given_today()
     assert shape_and_number(empty_postgresql, tables)[1] == 1
 
 
@@ -375,6 +366,6 @@ def test_a_host_that_reads_an_older_moment_writes_nothing_after_an_upgrade(begun
     world = later_world_in(connection, tables)
     connection.rollback()
     connection.exec_driver_sql("SELECT 1")
-    upgrade_elsewhere(empty_postgresql, tables)
+    upgrade_elsewhere(empty_postgresql)
     with pytest.raises(es.StoreFailed, match="shape of the tables"):
         world.share(ANNA, CT, BEN)
