@@ -23,7 +23,7 @@ from next_shape import (
     visits_of,
 )
 from shapes import create_from, found_shape
-from world import ANNA, BEN, CARLA, CT, DAN, EVA, MR, START, World, share_request
+from world import ANNA, BEN, CARLA, CT, DAN, EVA, MR, START, VIEW, World, share_request
 
 NEWER = "of shape 2, newer than the 1 needed here; upgrade the package exam-sharing"
 OLDER = "of shape 1, older than the 2 needed here; upgrade them with `exam-sharing upgrade`"
@@ -272,6 +272,10 @@ def old_acts(engine, tables, world):
         "an act of a host's transaction": inside,
         "a change of owner": owner_changed,
         "a seal": lambda: sql.seal(engine, tables=tables),
+        "an access": lambda: sharing.record_access(BEN, CT, VIEW),
+        "a purge": lambda: sharing.admin.purge_accesses(
+            before=world.now, performed_by="ops", why="over"
+        ),
         "a sweep": lambda: sql.sweep_expired(engine, tables=tables),
     }
 
