@@ -23,8 +23,9 @@ PLAIN_POLICY: Final = Policy(attestation_wording="I abide by HIPAA.", message_li
 
 ANSWERS: Final = (
     *(model.world.Shared, model.world.Ended, model.world.Ending, model.acts.Preview),
-    *(model.acts.Effect, model.views.Form, model.views.AccessList, model.views.Entry),
-    *(model.views.Explained, model.views.Choice),
+    *(model.world.ShareOutcome, model.world.Shown, model.acts.Effect, model.views.Form),
+    *(model.views.AccessList, model.views.Entry, model.views.Listed, model.views.Visible),
+    *(model.views.Explained, model.views.Holder, model.views.Choice),
 )
 """Values that consist of named parts."""
 
@@ -202,6 +203,9 @@ class Words:
 
 def differing(expected: object, got: object) -> tuple[object, object]:
     """Return both answers without the parts in which they agree."""
+    if isinstance(expected, frozenset) and isinstance(got, frozenset):
+        several = all(isinstance(each, ANSWERS) for each in expected | got)
+        return (expected - got, got - expected) if several else (expected, got)
     one, other = _parts(expected), _parts(got)
     if one is None or other is None:
         return expected, got

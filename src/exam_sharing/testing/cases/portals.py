@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache, partial, partialmethod
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 from typing_extensions import override
@@ -22,6 +22,9 @@ from exam_sharing.testing.opening import OpenStore, StorePorts, opened
 from exam_sharing.testing.worlds import FrozenClock, perform
 
 __all__ = ["SharingPortal", "in_memory", "over_sharing", "over_store"]
+
+SUGGESTED: Final = 10
+"""The limit of suggestions in cases."""
 
 
 def over_sharing(open_sharing: Callable[..., es.Sharing]) -> OpenPortal:
@@ -163,6 +166,71 @@ class PlainPortal(Portal):
         data |= {name: sorted(data[name]) for name in ("exams", "principals")}
         return {name: value for name, value in data.items() if value not in (None, [])}
 
+    def _ask_can(self, user: es.UserId, permission: es.Permission, exam: es.ExamId) -> Any:
+        return self._view("can", user, permission, exam)
+
+    def _ask_tabs(self, user: es.UserId, exam: es.ExamId) -> Any:
+        return plain(self._view("tabs", user, exam))
+
+    def _ask_share_form(self, user: es.UserId, exam: es.ExamId) -> Any:
+        form = self._view("share_form", user, exam)
+        shown = plain(form) if form.has_share_tab else plain(form, "has_share_tab")
+        return {name: sorted(value) if name == "exams" else value for name, value in shown.items()}
+
+    def _ask_access_list(self, user: es.UserId, exam: es.ExamId) -> Data:
+        found = self._view("access_list", user, exam)
+        entries = [
+            {
+                **plain(entry, "principal", "permission", "until", "held", "can_unshare"),
+                "grants": in_order(
+                    plain(self._grant(each.grant), "grantor", "permission", "until")
+                    | plain(each, "can_unshare")
+                    for each in entry.grants
+                ),
+            }
+            for entry in found.entries
+        ]
+        return {**plain(found, "owner"), "entries": entries}
+
+    def _ask_suggestions_held(self, user: es.UserId, exam: es.ExamId, text: str) -> list[Data]:
+        found = self._view("suggest", user, exam, text, SUGGESTED)
+        return [plain(each, "principal", "held") for each in found]
+
+    def _ask_choices_held(self, user: es.UserId, exam: es.ExamId) -> list[Data]:
+        found = self._view("recipients", user, exam)
+        return [plain(each, "principal", "held") for each in found]
+
+    def _ask_exams(self, name: str, user: es.UserId) -> list[Data]:
+        return [plain(each, "exam", "permission") for each in self._view(name, user)]
+
+    _ask_shared_with = partialmethod(_ask_exams, "shared_with")
+    _ask_visible_to = partialmethod(_ask_exams, "visible_to")
+
+    def _ask_preview(self, act: Data) -> Data:
+        preview = self._view("preview", self.request(act))
+        effects = {name: _effects(getattr(preview, name)) for name in ("gains", "losses", "keeps")}
+        return {"reasons": self._reasons(preview), **effects, **_repeated(preview)}
+
+    def _receipt(self, done: Any) -> Data:
+        """Return a receipt of the package, or of the model."""
+        if hasattr(done, "outcomes"):
+            return {"shared": in_order(plain(tuple(done.outcomes))), **_repeated(done)}
+        names = {"ended": "ended", "replaced_by": "replacements", "left_standing": "left_standing"}
+        listed = {
+            name: in_order(grant(self._grant(each)) for each in getattr(done, field))
+            for name, field in names.items()
+        }
+        kept = sorted(map(with_kind, done.still_have_access))
+        return {**listed, "still_have_access": kept, **_repeated(done)}
+
+    @abstractmethod
+    def _view(self, name: str, *about: Any) -> Any:
+        """Return the answer of the method of `Sharing` with this name, or one of its shape."""
+
+    def _grant(self, listed: Any) -> Any:
+        """Return a grant that an answer names."""
+        return listed
+
     @abstractmethod
     def _add(self, one: es.User | es.Group, **user: bool) -> None: ...
     @abstractmethod
@@ -214,21 +282,21 @@ class SharingPortal(PlainPortal):
         self._clock.now = datetime.fromisoformat(now)
         return {}
 
+    @override
+    def _view(self, name: str, *about: Any) -> Any:
+        answer = getattr(self.sharing, name)(*about)
+        return answer.items if isinstance(answer, es.Page) else answer
+
+    @override
     def _perform(self, act: str, **fields: Any) -> Data:
-        return _receipt(perform(self.sharing, self._request(act, **fields)))
+        return self._receipt(perform(self.sharing, self._request(act, **fields)))
 
     def _end_by_host(self, name: str, **fields: Any) -> Data:
         end = getattr(self.sharing.admin, name)
-        return _receipt(end(**fields, performed_by="ops", why="a case"))
+        return self._receipt(end(**fields, performed_by="ops", why="a case"))
 
     _do_host_ends = partialmethod(_end_by_host, "end_by_host")
     _do_withdraw = partialmethod(_end_by_host, "withdraw")
-
-    def _ask_can(self, **asked: Any) -> bool:
-        return self.sharing.can(**asked)
-
-    def _ask_tabs(self, **asked: Any) -> Any:
-        return plain(self.sharing.tabs(**asked))
 
     def _ask_explain(self, **asked: Any) -> Data:
         why = self.sharing.admin.explain(**asked)
@@ -243,50 +311,6 @@ class SharingPortal(PlainPortal):
             for ground in why.grounds
         )
         return {"holds": True, "as_owner": why.as_owner, "grants": in_order(grants)}
-
-    def _ask_share_form(self, *, user: es.UserId, exam: es.ExamId) -> Any:
-        form = self.sharing.share_form(user, exam)
-        shown = plain(form) if form.has_share_tab else plain(form, "has_share_tab")
-        return {name: sorted(value) if name == "exams" else value for name, value in shown.items()}
-
-    def _ask_access_list(self, **asked: Any) -> Data:
-        found = self.sharing.access_list(**asked)
-        entries = [
-            {
-                **plain(entry, "principal", "permission", "until", "held", "can_unshare"),
-                "grants": in_order(
-                    plain(each.grant, "grantor", "permission", "until") | plain(each, "can_unshare")
-                    for each in entry.grants
-                ),
-            }
-            for entry in found.entries
-        ]
-        return {**plain(found, "owner"), "entries": entries}
-
-    def _ask_suggestions_held(self, *, user: es.UserId, exam: es.ExamId, text: str) -> list[Data]:
-        found = self.sharing.suggest(user, exam, text)
-        return [plain(each, "principal", "held") for each in found]
-
-    def _ask_choices_held(self, *, user: es.UserId, exam: es.ExamId) -> list[Data]:
-        page = self.sharing.recipients(user, exam)
-        return [plain(each, "principal", "held") for each in page.items]
-
-    def _ask_exams(self, name: str, **asked: Any) -> list[Data]:
-        page = getattr(self.sharing, name)(**asked)
-        return [plain(each, "exam", "permission") for each in page.items]
-
-    _ask_shared_with = partialmethod(_ask_exams, "shared_with")
-    _ask_visible_to = partialmethod(_ask_exams, "visible_to")
-
-    def _ask_preview(self, *, act: Data) -> Data:
-        preview = self.sharing.preview(self.request(act))
-        return {
-            "reasons": self._reasons(preview),
-            "gains": _effects(preview.gains),
-            "losses": _effects(preview.losses),
-            "keeps": _effects(preview.keeps),
-            **_repeated(preview),
-        }
 
     def _ask_notices(self) -> list[Data]:
         self._notifier.unreachable = ()
@@ -400,10 +424,6 @@ def in_order(values: Iterable[Data]) -> list[Data]:
     )
 
 
-Grants: TypeAlias = Iterable[Any]
-"""Grants of the package, or of the model."""
-
-
 def grant(grant: Any) -> Data:
     data: Data = plain(grant, "exam", "grantor", "recipient", "permission", "until")
     return data
@@ -413,20 +433,5 @@ def _effects(effects: Iterable[object]) -> list[Data]:
     return in_order(plain(each, "principal", "exam", "permission") for each in effects)
 
 
-def _receipt(receipt: es.ShareReceipt | es.UnshareReceipt) -> Data:
-    if isinstance(receipt, es.ShareReceipt):
-        return {"shared": in_order(plain(receipt.outcomes)), **_repeated(receipt)}
-    grants = (receipt.ended, receipt.replacements, receipt.left_standing)
-    done = ended(*grants, still_have_access=receipt.still_have_access)
-    return {**done, **_repeated(receipt)}
-
-
-def ended(*grants: Grants, still_have_access: Iterable[es.PrincipalId]) -> Data:
-    """Return what an ending did: the grants that ended, what replaced them, and what stands."""
-    names = ("ended", "replaced_by", "left_standing")
-    listed = {name: in_order(map(grant, each)) for name, each in zip(names, grants, strict=True)}
-    return {**listed, "still_have_access": sorted(map(with_kind, still_have_access))}
-
-
-def _repeated(answer: es.ShareReceipt | es.UnshareReceipt | es.Preview) -> Data:
+def _repeated(answer: Any) -> Data:
     return {"repeated": True} if answer.repeated else {}

@@ -1,7 +1,7 @@
 """Who is in a directory under test, and what it must answer."""
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from operator import itemgetter
 from typing import cast
 
@@ -14,6 +14,8 @@ from exam_sharing.names import Findable, Fit, Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.ports import SEEN_AT_ONCE, Directory, PeopleReader
 from exam_sharing.principals import Group, User
+from exam_sharing.testing import model
+from exam_sharing.testing.edges import START
 from exam_sharing.testing.laws.law import insist, same
 
 ACTOR = UserId("actor")
@@ -54,17 +56,22 @@ class Population:
         active = (user.id for user in self.users if user.active)
         return frozenset((*active, *(group.id for group in self.groups)))
 
-    def principals_of(self, user: UserId) -> frozenset[PrincipalId]:
-        """Return a user, active or not, and every group that they are in, to any depth."""
-        found: set[PrincipalId] = {user}
-        while new := {g.id for g in self.groups if not g.members.isdisjoint(found)} - found:
-            found |= new
-        return frozenset(found)
+    @cached_property
+    def world(self) -> model.world.World:
+        """The world of the model with these users and groups."""
+        world = model.world.World(
+            now=START, visible=self.visible, members_visible=self.members_visible
+        )
+        for user in self.users:
+            world.add_user(user.id, model.world.Account(active=user.active))
+        for group in self.groups:
+            world.add_group(group.id, group.members)
+        return world
 
     def behind(self, principal: PrincipalId) -> frozenset[UserId]:
         """Return the active users that a principal reaches."""
         users = (user.id for user in self.users if user.active)
-        return frozenset(user for user in users if principal in self.principals_of(user))
+        return frozenset(user for user in users if principal in self.world.principals_of(user))
 
     def profile(self, user: UserId) -> Profile:
         for found in self.users:
@@ -72,7 +79,7 @@ class Population:
                 return Profile(
                     user=user,
                     active=found.active,
-                    principals=frozenset(each.key for each in self.principals_of(user)),
+                    principals=frozenset(each.key for each in self.world.principals_of(user)),
                     sharing_in_plan=user not in self.without_plan,
                     wants_notices=user not in self.without_notices,
                     address=found.email,
@@ -87,12 +94,7 @@ class Population:
 
     def members_seen(self, actor: UserId, group: GroupId) -> frozenset[PrincipalId]:
         """Return the members that an actor may know, through groups whose members they may see."""
-        open_groups = (each for each in self.groups if self.members_visible(actor, each.id))
-        members: dict[PrincipalId, frozenset[PrincipalId]] = {g.id: g.members for g in open_groups}
-        found = set(members.get(group, ()))
-        while new := {each for held in found for each in members.get(held, ())} - found:
-            found |= new
-        return frozenset(p for p in found & self.there if self.visible(actor, p))
+        return self.world.shown_behind(actor, group) & self.there
 
     def choices(
         self, actor: UserId, leave_out: Iterable[PrincipalId] = ()
@@ -160,25 +162,10 @@ def require_described(
 def _require_memberships(
     directory: Directory, population: Population, user: UserId, ends: Iterable[PrincipalId]
 ) -> None:
-    principals = population.principals_of(user)
-    held = {each.key for each in principals} if user in population.there else set()
+    world = population.world
+    held = {each.key for each in world.principals_of(user)} if user in population.there else set()
     same(f"the principals of {user!r}", directory.principals_of(user), held)
-    members = {group.id: group.members for group in population.groups}
     for end in ends:
-        path = directory.path(user, end)
-        if end not in principals:
-            same(f"the path from {user!r} to {end!r}", path, ())
-            continue
-        same("where the path begins and ends", (path[:1], path[-1:]), ((user,), (end,)))
-        wrong = f"a step of the path from {user!r} to {end!r} is no membership: {path!r}"
-        for held_by, holder in pairwise(path):
-            insist(isinstance(holder, GroupId) and held_by in members[holder], wrong)
-        same("how long the path is", len(path), _steps(members, user, end))
-
-
-def _steps(held: Mapping[GroupId, frozenset[PrincipalId]], user: UserId, end: PrincipalId) -> int:
-    length, ring = 1, frozenset[PrincipalId]({user})
-    while end not in ring:
-        ring = frozenset(group for group, members in held.items() if members & ring)
-        length += 1
-    return length
+        path, shortest = directory.path(user, end), model.views.shortest_ways(world, user, end)
+        wrong = f"the path from {user!r} to {end!r} is no shortest chain of memberships: {path!r}"
+        insist(path in shortest if shortest else path == (), wrong)

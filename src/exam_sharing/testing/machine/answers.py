@@ -4,8 +4,10 @@ A grant becomes the number that the model gave it. If the model has no such gran
 place of the number, and nothing in the model is equal to them.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import attrs
 
@@ -17,9 +19,35 @@ from exam_sharing.testing import model
 from exam_sharing.testing.opening import StorePorts
 from exam_sharing.testing.story import clock_time
 
+ItemT = TypeVar("ItemT")
+
+Answer: TypeAlias = Any
+"""An answer of the package, or of the model."""
 Number: TypeAlias = Any
 """A number of the model, or words."""
 UNEXPECTED: Final = "an unexpected grant"
+
+RECIPIENTS: Final = 3
+"""A page of recipients is this many times as long as a page of exams."""
+PAGES: Final = {"visible_to": 1, "shared_with": 1, "recipients": RECIPIENTS}
+MOST_PAGES: Final = 20
+"""More pages than any list in a hospital has."""
+
+KINDS: Final[Mapping[type, type]] = {
+    es.AccessEntry: model.views.Entry,
+    es.AccessList: model.views.AccessList,
+    es.Choice: model.views.Choice,
+    es.Effect: model.acts.Effect,
+    es.Holder: model.views.Holder,
+    es.ListedGrant: model.views.Listed,
+    es.Preview: model.acts.Preview,
+    es.ShareForm: model.views.Form,
+    es.ShareOutcome: model.world.ShareOutcome,
+    es.ShareReceipt: model.world.Shared,
+    es.UnshareReceipt: model.world.Ended,
+    es.VisibleExam: model.views.Visible,
+}
+"""The kinds of answers of the package, each with that of the model, whose fields it has too."""
 
 
 class Answers:
@@ -28,9 +56,13 @@ class Answers:
     Its `numbers` are those that the model gave to the grants in the store.
     """
 
-    def __init__(self, world: model.world.World, ports: StorePorts) -> None:
+    page: int
+    """The number of exams on a page of a list; one of recipients is three times as long."""
+
+    def __init__(self, world: model.world.World, ports: StorePorts, sharing: es.Sharing) -> None:
         self.world = world
         self.ports = ports
+        self.sharing = sharing
         self.numbers: dict[es.GrantId, model.world.GrantNumber] = {}
         self._read: dict[es.ExamId, tuple[es.Exam | None, ExamGrants]] = {}
 
@@ -159,76 +191,61 @@ class Answers:
         limits = {reason.until, reason.limit} - {None}
         return frozenset((*reason.exams, *reason.principals, *grants, *limits))
 
-    def receipt(self, done: es.ShareReceipt | es.UnshareReceipt) -> model.world.Receipt:
-        names = dict(done.names)
-        if isinstance(done, es.ShareReceipt):
-            outcomes: Any = {
-                (each.exam, each.recipient): (each.outcome.value, each.until, each.limited_by.value)
-                for each in done.outcomes
-            }
-            return model.world.Shared(outcomes=outcomes, names=names, repeated=done.repeated)
-        shown = (*done.ended, *done.replacements, *done.left_standing)
-        return model.world.Ended(
-            ended=frozenset(map(self.number, done.ended)),
-            replacements=frozenset(map(self.number, done.replacements)),
-            left_standing=frozenset(map(self.number, done.left_standing)),
-            bases={self.number(grant): self._basis(grant) for grant in shown},
-            still_have_access=frozenset(done.still_have_access),
-            names=names,
-            repeated=done.repeated,
-        )
+    def asked(self, question: str, *about: object) -> Answer:
+        """Return the answer of the package to a question; lists are read page by page."""
+        door = self.sharing.admin if question in {"explain", "who_can"} else self.sharing
+        ask = partial(getattr(door, question), *about)
+        if question in PAGES:
+            return self.of(list(_every_item(partial(ask, limit=PAGES[question] * self.page))))
+        return self.of(list(ask()) if question == "suggest" else ask())
 
-    def preview(self, previewed: es.Preview) -> model.acts.Preview:
-        return model.acts.Preview(
-            refused=self.refusal(previewed.reasons),
-            gains=_effects(previewed.gains),
-            losses=_effects(previewed.losses),
-            keeps=_effects(previewed.keeps),
-            names=dict(previewed.names),
-            repeated=previewed.repeated,
-        )
+    def of(self, answer: Answer) -> Answer:  # noqa: PLR0911  by kind
+        """Return an answer of the package as one of the model."""
+        match answer:
+            case es.Grant():
+                return self.number(answer)
+            case es.ShownGrant():
+                return model.world.Shown(self.number(answer), self._basis(answer))
+            case es.Permitted():
+                reached = (self._reached(each.grant, each.path) for each in answer.grounds)
+                return model.views.Explained(as_owner=answer.as_owner, grants=frozenset(reached))
+            case es.Denied():
+                nearest = {
+                    self._reached(each.grant, each.path): self.of(each.why_not)
+                    for each in answer.nearest
+                }
+                return model.views.Explained(codes=self.of(answer.codes), nearest=nearest)
+            case Mapping():
+                return {key: self.of(each) for key, each in answer.items()}
+            case list():
+                return list(map(self.of, answer))
+            case tuple() | frozenset():
+                return frozenset(map(self.of, answer))
+            case Enum() if not isinstance(answer, es.Permission):
+                return answer.value
+            case _ if type(answer) in KINDS:
+                return self._in_kind(answer, KINDS[type(answer)])
+            case _:
+                return answer
 
-    def explained(self, user: es.UserId, answer: es.Permitted | es.Denied) -> model.views.Explained:
-        """Return what an answer rests on, or the nearest grants."""
-        if isinstance(answer, es.Permitted):
-            reached = (self._reached(user, each.grant, each.path) for each in answer.grounds)
-            return model.views.Explained(as_owner=answer.as_owner, grants=frozenset(reached))
-        nearest: dict[Number, Any] = {}
-        for miss in answer.nearest:
-            what = model.views.OWNERSHIP
-            if miss.grant is not None:
-                what = self._reached(user, miss.grant, miss.path)
-            nearest[what] = miss.why_not.value
-        codes = frozenset(code.value for code in answer.codes)
-        return model.views.Explained(codes=codes, nearest=nearest)
+    def _in_kind(self, answer: Answer, kind: type[Answer]) -> Answer:
+        """Return an answer with the fields that the model has, too."""
+        names = [each.name for each in attrs.fields(kind) if hasattr(answer, each.name)]
+        fields = {name: getattr(answer, name) for name in names}
+        if isinstance(answer, es.AccessList):
+            fields["entries"] = list(answer.entries)
+        fields = {name: self.of(value) for name, value in fields.items()}
+        if isinstance(answer, es.Preview):
+            fields["refused"] = self.refusal(answer.reasons)
+        return kind(**fields)
 
-    def _reached(self, user: es.UserId, grant: es.Grant, way: tuple[es.PrincipalId, ...]) -> Number:
+    def _reached(self, grant: es.Grant | None, way: tuple[es.PrincipalId, ...]) -> Number:
         """Return the number of a grant if the way to its recipient is one of the shortest."""
-        if way in model.views.shortest_ways(self.world, user, grant.recipient):
+        if grant is None:
+            return model.views.OWNERSHIP
+        if way and way in model.views.shortest_ways(self.world, way[0], grant.recipient):
             return self.number(grant)
         return f"{self.number(grant)} by the way {', '.join(map(str, way))}"
-
-    def holders(self, found: Iterable[es.Holder]) -> Mapping[es.UserId, model.views.Explained]:
-        return {
-            each.user: model.views.Explained(
-                as_owner=each.as_owner, grants=frozenset(map(self.number, each.grants))
-            )
-            for each in found
-        }
-
-    def access_list(self, answer: es.AccessList) -> model.views.AccessList:
-        entries = {each.principal: self._entry(each) for each in answer.entries}
-        return model.views.AccessList(owner=answer.owner, entries=entries, names=dict(answer.names))
-
-    def _entry(self, entry: es.AccessEntry) -> model.views.Entry:
-        numbers = [(self.number(each.grant), each) for each in entry.grants]
-        return model.views.Entry(
-            name=entry.name,
-            held=dict(entry.held),
-            can_unshare=entry.can_unshare,
-            grants={number: each.can_unshare for number, each in numbers},
-            bases={number: self._basis(each.grant) for number, each in numbers},
-        )
 
 
 def _is_swept(past: EndedGrant) -> bool:
@@ -242,22 +259,15 @@ def terms(grant: es.Grant | es.ShownGrant | model.world.Grant) -> tuple[object, 
     return grant.exam, grant.grantor, grant.recipient, grant.permission, grant.until
 
 
-def _effects(effects: Iterable[es.Effect]) -> model.acts.Effects:
-    return {
-        (each.principal, each.exam, each.permission): model.acts.Effect(
-            (each.until_before or model.world.FOREVER) if each.held_before else model.world.NEVER,
-            (each.until_after or model.world.FOREVER) if each.held_after else model.world.NEVER,
-        )
-        for each in effects
-    }
-
-
-def share_form(form: es.ShareForm) -> model.views.Form:
-    return model.views.Form(**attrs.asdict(form, recurse=False) | {"exams": frozenset(form.exams)})
-
-
-def choices(found: Iterable[es.Choice]) -> list[model.views.Choice]:
-    return [model.views.Choice(each.principal, each.name, dict(each.held)) for each in found]
+def _every_item(ask: Callable[..., es.Page[ItemT]]) -> Iterator[ItemT]:
+    """Read a list to its end; stop after more pages than any list has."""
+    after = None
+    for _ in range(MOST_PAGES):
+        page = ask(after=after)
+        yield from page.items
+        after = page.next
+        if after is None:
+            return
 
 
 def notices(sent: Iterable[es.ShareNotice | model.world.Notice]) -> tuple[object, ...]:

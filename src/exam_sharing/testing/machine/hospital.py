@@ -221,7 +221,7 @@ class StoreHospital(Hospital):
         both = in_model, portal = ModelPortal(given), SharingPortal(given, self._open)
         self.sharing: es.Sharing = portal.sharing
         in_model.world.policy = policy
-        self.answers: Answers = Answers(in_model.world, ports)
+        self.answers: Answers = Answers(in_model.world, ports, self.sharing)
 
         def do(act: Data) -> None:
             for each in both:
@@ -244,7 +244,7 @@ class StoreHospital(Hospital):
         self.add_line(f"The deployment turns notices of shares {'on' if on else 'off'}.")
         self.policy = attrs.evolve(self.policy, sends_notices=on)
         self.world.policy = self.policy
-        self.sharing = self._open(**self._parts)
+        self.sharing = self.answers.sharing = self._open(**self._parts)
 
     def upload(
         self, batch: es.BatchId, exams: tuple[es.Exam, ...], *, sealed: bool, upload: Upload | None

@@ -103,7 +103,7 @@ def _share_in_model(
     return {
         **_fields("share", asked, leave_out=not_kept),
         "share: at": world.now,
-        "share: exams": frozenset(exam for exam, _ in receipt.outcomes),
+        "share: exams": frozenset(each.exam for each in receipt.outcomes),
         "attested": (asked.actor, world.now, world.policy.attestation_wording),
         "grants have the id of the share": True,
     }

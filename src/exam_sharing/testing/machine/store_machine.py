@@ -1,8 +1,9 @@
 """The machine over a store: each step by package and model, then every answer compared."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from itertools import product
 from typing import ClassVar, Final, TypeVar
 
 import attrs
@@ -13,13 +14,11 @@ from typing_extensions import override
 import exam_sharing as es
 from exam_sharing.policy.requests import Asked, HostEnding, Request, Withdrawal
 from exam_sharing.testing import model
-from exam_sharing.testing.machine.answers import Answers, choices, notices, share_form
+from exam_sharing.testing.machine.answers import RECIPIENTS, Answers, notices
 from exam_sharing.testing.machine.drawing import booleans, numbers, pick
 from exam_sharing.testing.machine.hospital import (
     EXAMS,
-    GROUPS,
     STRANGER,
-    USERS,
     Capabilities,
     Hidden,
     StoreHospital,
@@ -31,14 +30,9 @@ from exam_sharing.testing.progress import Search
 from exam_sharing.testing.story import Raised
 from exam_sharing.testing.worlds import perform
 
-ItemT = TypeVar("ItemT")
 AnswerT = TypeVar("AnswerT")
 
 CHECKS: Final = {f"{each.name} {exam}": (each, exam) for exam in EXAMS for each in es.Permission}
-RECIPIENTS: Final = 3
-"""A page of recipients is this many times as long as a page of exams."""
-MOST_PAGES: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
-"""More pages than any list in a hospital has."""
 ID_REUSED: Final = Raised(es.RequestIdReused.__name__)
 
 
@@ -68,7 +62,9 @@ class SharingMachine(HospitalMachine):
     def _open(
         self, policy: es.Policy, users: tuple[es.UserId, ...], hidden: Hidden
     ) -> StoreHospital:
-        return StoreHospital(self._ports, self._policy or policy, users=users, hidden=hidden)
+        hospital = StoreHospital(self._ports, self._policy or policy, users=users, hidden=hidden)
+        hospital.answers.page = self.page
+        return hospital
 
     @override
     def _perform(self, request: Request) -> bool:
@@ -147,14 +143,16 @@ class SharingMachine(HospitalMachine):
         self._same("What is recorded of this step?", record, partial(recorded, given, answers))
         for user in (*hospital.users, STRANGER):
             self._checks(user)
-            self._lists(user)
+            self._ask("visible_to", user)
+            self._ask("shared_with", user)
         for exam in hospital.exams:
             for user in hospital.users:
                 self._views(user, exam)
-            self._holders(exam)
+        holders = [*hospital.exams, pick(turn, EXAMS)]
+        for permission, exam in product(es.Permission, holders):
+            self._ask("who_can", permission, exam)
         # Strangers get one answer for everything, and so do all users before an exam arrives.
         self._views(*pick(turn, hospital.not_found()))
-        self._holders(pick(turn, EXAMS))
         request = self.choices.previewed(turn)
         self._preview(request, request)
 
@@ -196,67 +194,28 @@ class SharingMachine(HospitalMachine):
             lambda: {each: sharing.can_many(user, each, EXAMS) for each in es.Permission},
         )
 
-    def _lists(self, user: es.UserId) -> None:
-        sharing, world = self.hospital.sharing, self.hospital.world
-        lists = {"visible_to": model.views.visible_to, "shared_with": model.views.shared_with}
-        for name, in_model in lists.items():
-            pages = partial(getattr(sharing, name), user, limit=self.page)
-            self._same(
-                f"What does `{name}` list for {user}?",
-                in_model(world, user),
-                lambda: [(each.exam, each.permission) for each in every_item(pages)],  # noqa: B023  asked at once
-            )
-
-    def _holders(self, exam: es.ExamId) -> None:
-        admin, answers = self.hospital.sharing.admin, self.hospital.answers
-        for permission in es.Permission:
-            self._same(
-                f"Whom does `who_can` list for {permission.name} on {exam}?",
-                model.views.who_can(self.hospital.world, permission, exam),
-                lambda: answers.holders(admin.who_can(permission, exam)),  # noqa: B023  asked at once
-            )
+    def _ask(self, question: str, *about: object) -> None:
+        """Ask a question of the package, and of the model by the same name."""
+        told = ", ".join(map(self.hospital.words.value, about))
+        self._same(
+            f"What does `{question}` answer for {told}?",
+            getattr(model.views, question)(self.hospital.world, *about),
+            partial(self.hospital.answers.asked, question, *about),
+        )
 
     def _views(self, user: es.UserId, exam: es.ExamId) -> None:
-        hospital, world, sharing = self.hospital, self.hospital.world, self.hospital.sharing
-        answers, most = hospital.answers, RECIPIENTS * self.page
-        self._same(
-            f"What does `tabs` return for {user} on {exam}?",
-            model.views.tabs(world, user, exam),
-            lambda: frozenset([tab.value for tab in sharing.tabs(user, exam)]),
-        )
+        for question in ("tabs", "access_list", "share_form", "recipients"):
+            self._ask(question, user, exam)
+        self._ask("suggest", user, exam, self.typed, RECIPIENTS * self.page)
         for permission in es.Permission:
-            self._same(
-                f"How does `explain` explain {permission.name} on {exam} for {user}?",
-                model.views.explain(world, user, permission, exam),
-                lambda: answers.explained(user, sharing.admin.explain(user, permission, exam)),  # noqa: B023  asked at once
-            )
-        self._same(
-            f"What does `access_list` show {user} of {exam}?",
-            model.views.access_list(world, user, exam),
-            lambda: answers.access_list(sharing.access_list(user, exam)),
-        )
-        self._same(
-            f"What does `share_form` show {user} of {exam}?",
-            model.views.share_form(world, user, exam),
-            lambda: share_form(sharing.share_form(user, exam)),
-        )
-        self._same(
-            f"Whom does `recipients` list for {user} on {exam}?",
-            model.views.recipients(world, user, exam),
-            lambda: choices(every_item(partial(sharing.recipients, user, exam, limit=most))),
-        )
-        self._same(
-            f"Whom does `suggest` offer {user} for {self.typed!r} on {exam}?",
-            model.views.suggestions(world, user, exam, self.typed)[:most],
-            lambda: choices(sharing.suggest(user, exam, self.typed, limit=most)),
-        )
+            self._ask("explain", user, permission, exam)
 
     def _preview(self, request: Request, in_model: Request) -> None:
         hospital = self.hospital
         self._same(
             f"What does `preview` return for this: {hospital.words.request(in_model)}?",
             _unless_reused(lambda: model.acts.preview(hospital.world, in_model)),
-            lambda: hospital.answers.preview(hospital.sharing.preview(request)),
+            lambda: hospital.answers.of(hospital.sharing.preview(request)),
         )
 
     @precondition(lambda self: self._can.hide is not None)
@@ -312,11 +271,10 @@ def outcome(act: Callable[[], object]) -> object:
         return error
 
 
-def _receipt(result: object, answers: Answers) -> model.world.Receipt:
+def _receipt(result: object, answers: Answers) -> object:
     if isinstance(result, Exception):
         raise result
-    assert isinstance(result, es.ShareReceipt | es.UnshareReceipt)
-    return answers.receipt(result)
+    return answers.of(result)
 
 
 def _unless_reused(act: Callable[[], AnswerT]) -> AnswerT | Raised:
@@ -325,14 +283,3 @@ def _unless_reused(act: Callable[[], AnswerT]) -> AnswerT | Raised:
         return act()
     except model.world.RequestIdReused:
         return ID_REUSED
-
-
-def every_item(ask: Callable[..., es.Page[ItemT]]) -> Iterator[ItemT]:
-    """Read a list to its end; stop after more pages than any list has."""
-    after = None
-    for _ in range(MOST_PAGES):
-        page = ask(after=after)
-        yield from page.items
-        after = page.next
-        if after is None:
-            return

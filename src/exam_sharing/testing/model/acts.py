@@ -3,7 +3,7 @@
 Specification: `#unsharing-and-narrowing`, `#by-the-host`, `#request-ids`, `#previews`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -36,6 +36,7 @@ from exam_sharing.testing.model.world import (
     Receipt,
     Refused,
     RequestIdReused,
+    Shown,
     World,
     memoized,
     until_of,
@@ -219,11 +220,9 @@ def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
     people = {one for grant in shown for one in (grant.grantor, grant.recipient)}
     return attrs.evolve(
         done,
-        ended=ended,
-        replacements=frozenset(became),
-        left_standing=left_standing,
-        bases={grant.id: bases[grant.id] for grant in shown}
-        | {new: bases[old] for new, old in became.items()},
+        ended=frozenset(Shown(each, bases[each]) for each in ended),
+        replacements=frozenset(Shown(new, bases[old]) for new, old in became.items()),
+        left_standing=frozenset(Shown(each, bases[each]) for each in left_standing),
         still_have_access=kept,
         names=world.names_of(people | kept),
     )
@@ -325,15 +324,20 @@ def first_receipt(world: World, request: Request) -> Receipt | None:
     return attrs.evolve(receipt, repeated=True, names=world.names_of(receipt.names))
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Effect:
-    """Until when a permission is held before and after an act; `NEVER` if not at all."""
+    """Whether and until when a principal holds a permission before and after an act."""
 
-    before: datetime
-    after: datetime
+    principal: PrincipalId
+    exam: ExamId
+    permission: Permission
+    held_before: bool
+    until_before: datetime | None
+    held_after: bool
+    until_after: datetime | None
 
 
-Effects: TypeAlias = Mapping[tuple[PrincipalId, ExamId, Permission], Effect]
+Effects: TypeAlias = frozenset[Effect]
 
 
 @attrs.frozen(kw_only=True)
@@ -345,9 +349,9 @@ class Preview:
     """
 
     refused: Refused = attrs.field(factory=Refused)
-    gains: Effects = attrs.field(factory=dict)
-    losses: Effects = attrs.field(factory=dict)
-    keeps: Effects = attrs.field(factory=dict)
+    gains: Effects = frozenset()
+    losses: Effects = frozenset()
+    keeps: Effects = frozenset()
     names: Names = attrs.field(factory=dict)
     repeated: bool = False
 
@@ -368,10 +372,10 @@ def preview(world: World, request: Request) -> Preview:
     if isinstance(result, Refused):
         return Preview(refused=refused)
     changes = _changes(world, request, other, result)
-    gains = _effects(each for each in changes if each.after > each.before)
-    losses = _effects(each for each in changes if each.after < each.before)
-    keeps = _effects(each for each in changes if each.kept)
-    names = world.names_of(principal for principal, _, _ in (*gains, *losses, *keeps))
+    gains = frozenset(_effect(each, world.now) for each in changes if each.after > each.before)
+    losses = frozenset(_effect(each, world.now) for each in changes if each.after < each.before)
+    keeps = frozenset(_effect(each, world.now) for each in changes if each.kept)
+    names = world.names_of(each.principal for each in gains | losses | keeps)
     return Preview(refused=refused, gains=gains, losses=losses, keeps=keeps, names=names)
 
 
@@ -392,8 +396,14 @@ def _changes(world: World, request: Request, other: World, result: Receipt) -> l
     ]
 
 
-def _effects(changes: Iterable[Consequence]) -> Effects:
-    return {
-        (each.principal, each.exam, each.permission): Effect(each.before, each.after)
-        for each in changes
-    }
+def _effect(change: Consequence, now: datetime) -> Effect:
+    held_before, held_after = change.before > now, change.after > now
+    return Effect(
+        principal=change.principal,
+        exam=change.exam,
+        permission=change.permission,
+        held_before=held_before,
+        until_before=until_of(change.before) if held_before else None,
+        held_after=held_after,
+        until_after=until_of(change.after) if held_after else None,
+    )

@@ -24,13 +24,13 @@ from exam_sharing.testing.model.world import (
     Outcome,
     Refused,
     Shared,
+    ShareOutcome,
     World,
     given_until,
     until_of,
 )
 
 Codes: TypeAlias = Iterator[tuple[str, frozenset[object]]]
-Outcomes: TypeAlias = dict[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None, Limit]]
 Held: TypeAlias = Mapping[tuple[UserId, ExamId, Permission], datetime]
 """Until when each user holds each permission on some exams."""
 
@@ -211,16 +211,19 @@ def _people_counted(world: World, request: ShareRequest) -> int:
     )
 
 
-def _make_grants(world: World, request: ShareRequest) -> tuple[Outcomes, frozenset[GrantNumber]]:
+def _make_grants(
+    world: World, request: ShareRequest
+) -> tuple[frozenset[ShareOutcome], frozenset[GrantNumber]]:
     """Make a grant only where it adds permission or time to what this grantor already gives."""
-    outcomes: Outcomes = {}
+    outcomes: set[ShareOutcome] = set()
     made: set[GrantNumber] = set()
     terms = {exam: _terms(world, request, exam) for exam in _exams_of(world, request)}
     for exam, (horizon, basis) in terms.items():
         to_make: list[PrincipalId] = []
         for recipient in request.recipients:
-            outcome, until = _outcome(world, request, exam, recipient, horizon)
-            outcomes[exam, recipient] = outcome, until_of(until), _limit(world, request, exam)
+            outcome, end = _outcome(world, request, exam, recipient, horizon)
+            until, limit = until_of(end), _limit(world, request, exam)
+            outcomes.add(ShareOutcome(exam, recipient, outcome, until, limit))
             if outcome in {"GRANTED", "WIDENED", "EXTENDED"}:
                 to_make.append(recipient)
         version = world.next_version(exam) if to_make else 0
@@ -237,7 +240,7 @@ def _make_grants(world: World, request: ShareRequest) -> tuple[Outcomes, frozens
             )
             world.grants |= {grant.id: grant}
             made.add(grant.id)
-    return outcomes, frozenset(made)
+    return frozenset(outcomes), frozenset(made)
 
 
 def _terms(world: World, request: ShareRequest, exam: ExamId) -> tuple[datetime, Basis]:

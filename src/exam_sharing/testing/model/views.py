@@ -17,11 +17,11 @@ from exam_sharing.policy.requests import RevokeRequest, Scope, UnshareRequest
 from exam_sharing.testing.model.acts import may_end
 from exam_sharing.testing.model.sharing import covered, is_found_recipient, longest, subjects
 from exam_sharing.testing.model.world import (
-    Basis,
     Grant,
     GrantNumber,
     Names,
     Refused,
+    Shown,
     World,
     held_by,
     memoized,
@@ -33,15 +33,24 @@ WhyNot: TypeAlias = Literal["USER_NOT_ACTIVE", "ONLY_VIEW", "EXPIRED", "ENDED", 
 OWNERSHIP: Final = "ownership"
 
 
-def visible_to(world: World, user: UserId) -> list[tuple[ExamId, Permission]]:
-    """Return what a user can see, with the permission held: newest upload first, then by id."""
+@attrs.frozen
+class Visible:
+    """An exam that a user can see, with the highest permission that they hold."""
+
+    exam: ExamId
+    permission: Permission
+
+
+def visible_to(world: World, user: UserId) -> list[Visible]:
+    """Return what a user can see: newest upload first, then by falling id."""
     seen = [exam for exam in world.exams.values() if world.has_access(user, exam.id)]
     seen.sort(key=lambda exam: (exam.uploaded_at, exam.id.value), reverse=True)
-    return [(exam.id, max(p for p in Permission if world.holds(user, p, exam.id))) for exam in seen]
+    held = {exam.id: [p for p in Permission if world.holds(user, p, exam.id)] for exam in seen}
+    return [Visible(exam, max(permissions)) for exam, permissions in held.items()]
 
 
-def shared_with(world: World, user: UserId) -> list[tuple[ExamId, Permission]]:
-    return [each for each in visible_to(world, user) if world.exams[each[0]].owner != user]
+def shared_with(world: World, user: UserId) -> list[Visible]:
+    return [each for each in visible_to(world, user) if world.exams[each.exam].owner != user]
 
 
 def tabs(world: World, user: UserId, exam: ExamId) -> frozenset[Tab]:
@@ -82,23 +91,33 @@ def share_form(world: World, actor: UserId, exam: ExamId) -> Form:
     )
 
 
+@attrs.frozen
+class Listed:
+    """A grant behind an entry of an access list, and whether it can be unshared."""
+
+    grant: Shown
+    can_unshare: bool
+
+
 @attrs.frozen(kw_only=True)
 class Entry:
-    """One principal on an access list, and each grant behind it: whether it can be unshared."""
+    """One principal on an access list; `until` is the end of the highest permission."""
 
+    principal: PrincipalId
     name: str
+    permission: Permission
+    until: datetime | None
     held: Mapping[Permission, datetime | None]
     can_unshare: bool
-    grants: Mapping[GrantNumber, bool]
-    bases: Mapping[GrantNumber, Basis]
+    grants: frozenset[Listed]
 
 
 @attrs.frozen(kw_only=True)
 class AccessList:
-    """The owner, and the principals with standing grants."""
+    """The owner, and the principals with standing grants, by name."""
 
     owner: UserId
-    entries: Mapping[PrincipalId, Entry]
+    entries: list[Entry]
     names: Names
 
 
@@ -111,10 +130,11 @@ def access_list(world: World, viewer: UserId, exam: ExamId) -> AccessList | Refu
     people = {one for grant in grants for one in (grant.grantor, grant.recipient)}
     return AccessList(
         owner=owner,
-        entries={
-            principal: _entry(world, viewer, exam, principal, grants)
-            for principal in {grant.recipient for grant in grants}
-        },
+        entries=[
+            _entry(world, viewer, exam, principal, grants)
+            for principal in _by_name(world)
+            if principal in {grant.recipient for grant in grants}
+        ],
         names=world.names_of({owner, *people}),
     )
 
@@ -126,13 +146,19 @@ def _entry(
     grants = {grant for grant in seen if grant.recipient == principal}
     sees = world.sight(viewer, exam)
     whole = UnshareRequest(actor=viewer, exam=exam, recipient=principal)
-    single = {each.id: RevokeRequest(actor=viewer, grant=GrantId(str(each.id))) for each in grants}
+    held, listed = held_by(grants, world.now), set[Listed]()
+    for grant in grants:
+        single = RevokeRequest(actor=viewer, grant=GrantId(str(grant.id)))
+        shown = Shown(grant.id, world.shown_basis(grant, sees))
+        listed.add(Listed(shown, may_end(world, single)))
     return Entry(
+        principal=principal,
         name=world.names[principal],
-        held=held_by(grants, world.now),
+        permission=max(held),
+        until=held[max(held)],
+        held=held,
         can_unshare=may_end(world, whole),
-        grants={grant: may_end(world, request) for grant, request in single.items()},
-        bases={grant.id: world.shown_basis(grant, sees) for grant in grants},
+        grants=frozenset(listed),
     )
 
 
@@ -181,18 +207,29 @@ def _why_not(world: World, user: UserId, grant: Grant) -> WhyNot:
     return "ONLY_VIEW" if world.is_active(user) else "USER_NOT_ACTIVE"
 
 
-def who_can(
-    world: World, permission: Permission, exam: ExamId
-) -> Mapping[UserId, Explained] | Refused:
+@attrs.frozen(kw_only=True)
+class Holder:
+    """A user who holds a permission: as the owner, or by grants."""
+
+    user: UserId
+    as_owner: bool
+    grants: frozenset[GrantNumber]
+
+
+def who_can(world: World, permission: Permission, exam: ExamId) -> frozenset[Holder] | Refused:
     if not world.is_found(exam):
         return Refused({"EXAM_NOT_FOUND": frozenset({exam})})
     answers = {user: explain(world, user, permission, exam) for user in world.users}
-    return {user: why for user, why in answers.items() if not why.codes}
+    return frozenset(
+        Holder(user=user, as_owner=why.as_owner, grants=why.grants)
+        for user, why in answers.items()
+        if not why.codes
+    )
 
 
 @memoized
 def shortest_ways(
-    world: World, user: UserId, principal: PrincipalId
+    world: World, user: PrincipalId, principal: PrincipalId
 ) -> frozenset[tuple[PrincipalId, ...]]:
     """Return every shortest chain of memberships from a user to a principal, both included."""
     ways: frozenset[tuple[PrincipalId, ...]] = frozenset({(user,)})
@@ -226,7 +263,7 @@ def recipients(world: World, actor: UserId, exam: ExamId) -> list[Choice]:
     return [] if world.policy.whole_names_only else _choosable(world, actor, exam)
 
 
-def suggestions(world: World, actor: UserId, exam: ExamId, typed: str) -> list[Choice]:
+def suggest(world: World, actor: UserId, exam: ExamId, typed: str, limit: int) -> list[Choice]:
     """Return the choices that fit a typed text: whole names, then starts of names, then words."""
     text = folded(typed)
     short = _length(text) < world.policy.suggestion_min_length
@@ -234,7 +271,7 @@ def suggestions(world: World, actor: UserId, exam: ExamId, typed: str) -> list[C
     ranks = {principal: _rank(world, principal, text) for principal in _by_name(world)}
     fitting = [one for one in _choosable(world, actor, exam) if 0 < ranks[one.principal] <= worst]
     fitting.sort(key=lambda one: ranks[one.principal])
-    return fitting[: world.policy.suggestion_limit]
+    return fitting[: min(limit, world.policy.suggestion_limit)]
 
 
 @memoized

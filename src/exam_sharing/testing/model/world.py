@@ -111,15 +111,34 @@ Names: TypeAlias = Mapping[PrincipalId, str]
 """The names of those principals that an answer mentions and the directory knows."""
 
 
+@attrs.frozen
+class ShareOutcome:
+    """What a share did for one recipient on one exam."""
+
+    exam: ExamId
+    recipient: PrincipalId
+    outcome: Outcome
+    until: datetime | None
+    limited_by: Limit
+
+
 @attrs.frozen(kw_only=True)
 class Shared:
     """The receipt of a share. People are not shown the new grants and the notices."""
 
-    outcomes: Mapping[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None, Limit]]
+    outcomes: frozenset[ShareOutcome]
     names: Names = attrs.field(factory=dict)
     repeated: bool = False
     made: Grants = attrs.field(default=frozenset(), eq=False)
     notices: Mapping[UserId, Notice] = attrs.field(factory=dict, eq=False)
+
+
+@attrs.frozen
+class Shown:
+    """A grant that a person is shown, and as much of its basis as they may know."""
+
+    grant: GrantNumber
+    basis: Basis
 
 
 @attrs.frozen(kw_only=True)
@@ -133,10 +152,9 @@ class Ended:
 
     all_ended: Mapping[GrantNumber, How] = attrs.field(factory=dict, eq=False)
     all_replacements: Mapping[GrantNumber, Grants] = attrs.field(factory=dict, eq=False)
-    ended: Grants = frozenset()
-    replacements: Grants = frozenset()
-    left_standing: Grants = frozenset()
-    bases: Mapping[GrantNumber, Basis] = attrs.field(factory=dict)
+    ended: frozenset[Shown] = frozenset()
+    replacements: frozenset[Shown] = frozenset()
+    left_standing: frozenset[Shown] = frozenset()
     still_have_access: frozenset[PrincipalId] = frozenset()
     names: Names = attrs.field(factory=dict)
     repeated: bool = False
