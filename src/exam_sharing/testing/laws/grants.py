@@ -4,7 +4,6 @@ Specification: `#grant`, `#delivery`, `#removed_by_owner`, `#ids`, `#request-ids
 `#nothing-is-forgotten`.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 import attrs
@@ -12,7 +11,7 @@ import attrs
 import exam_sharing as es
 from exam_sharing.grants import Basis, EndedGrant
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.ports import Changes, Receipt, StoredReceipt
+from exam_sharing.ports import Receipt, StoredReceipt
 from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
 from exam_sharing.testing.laws.bench import ACTED, Bench, a_receipt, amended, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import same, same_members
@@ -58,35 +57,13 @@ def grants_are_read_back_unchanged(bench: Bench) -> None:
 
 
 @law
-def ended_grants_are_kept_with_their_endings(bench: Bench) -> None:
-    """An ending records when, by whom and how a grant ended. Nothing is deleted."""
-    (exam,) = bench.upload("exam")
-    first, second, third, fourth = bench.share(
-        *(bench.grant(exam, es.UserId(f"user {number}"), DOWNLOAD) for number in range(4))
-    )
-    cut = bench.grant(exam, second.recipient, VIEW, until=START + TICK)
-
-    def acts() -> Iterator[Changes]:
-        yield bench.ending(first, by=CARLA, acting_as=es.EndedAs.GRANTOR)
-        yield bench.narrowing(second, cut)
-        yield bench.ending(third, how=es.HowEnded.BY_HOST, by=None, acting_as=es.EndedAs.HOST)
-
-    standing, ended = {first, second, third, fourth}, set[EndedGrant]()
-    for changes in acts():
-        bench.write(changes)
-        ended |= set(changes.ended)
-        standing = (standing | set(changes.made)) - {past.grant for past in ended}
-        for asked in (True, False):
-            kept = bench.read(exam, ended=asked)
-            same_members(f"grants with ended={asked}", kept.grants, standing)
-            same_members(f"ended grants with ended={asked}", kept.ended, ended if asked else ())
-
-
-@law
 def endings_are_read_back_unchanged(bench: Bench) -> None:
-    """An ending names when, by whom and how a grant ended, and the grants that replaced it."""
+    """An ending names when, by whom and how a grant ended, and the grants that replaced it.
+
+    `read` returns endings on request. Nothing is deleted.
+    """
     (exam,) = bench.upload("exam")
-    ended: set[EndedGrant] = set()
+    standing, ended = set[es.Grant](), set[EndedGrant]()
     how = [each for each in es.HowEnded if each is not es.HowEnded.WITHDRAWN]
     for number, at in enumerate((FIRST, *EDGES, LAST)):
         user = es.UserId(f"user {number}")
@@ -110,9 +87,12 @@ def endings_are_read_back_unchanged(bench: Bench) -> None:
             replaced_by=tuple(new.id for new in made),
         )
         past = EndedGrant(grant=grant, ending=ending)
-        bench.write(amended(act, *made, ended=(past,)))
+        standing |= {*bench.write(amended(act, *made, ended=(past,)))}
         ended.add(past)
-        same("the ended grants", frozenset(bench.read(exam).ended), frozenset(ended))
+        for asked in (True, False):
+            kept = bench.read(exam, ended=asked)
+            same_members(f"grants with ended={asked}", kept.grants, standing)
+            same_members(f"ended grants with ended={asked}", kept.ended, ended if asked else ())
 
 
 @law
@@ -321,21 +301,8 @@ def request_ids_and_their_actors_are_compared_by_code_point(bench: Bench) -> Non
 
 
 @law
-def receipts_of_endings_are_kept(bench: Bench) -> None:
-    """The receipt of every act is kept under its request id, also of endings."""
-    (exam,) = bench.upload("exam")
-    first, second = bench.share(bench.grant(exam, BEN), bench.grant(exam, CARLA, DOWNLOAD))
-    bench.write(attrs.evolve(bench.ending(first), receipt=a_receipt("unsharing")))
-    narrowing = bench.narrowing(second, bench.grant(exam, CARLA))
-    (left,) = bench.write(attrs.evolve(narrowing, receipt=a_receipt("narrowing")))
-    bench.write(attrs.evolve(bench.withdrawal(exam, left), receipt=a_receipt("withdrawal")))
-    for act in ("unsharing", "narrowing", "withdrawal"):
-        same(f"the receipt of the {act}", bench.ports.grants.receipt(ANNA, act), a_receipt(act))
-
-
-@law
 def a_long_history_is_read_whole(bench: Bench) -> None:
-    """Neither endings nor receipts are deleted, however old they are."""
+    """Endings and the receipts of all acts, also of endings, are kept, however old they are."""
     (exam,) = bench.upload("exam")
     given = bench.share(*(bench.grant(exam, es.UserId(f"u{n}")) for n in range(40)))
     changes = bench.ending(*given)
@@ -347,6 +314,8 @@ def a_long_history_is_read_whole(bench: Bench) -> None:
         changes = attrs.evolve(bench.ending(*given), receipt=receipts[-1])
         bench.write(changes)
         ended += changes.ended
+    receipts.append(a_receipt("withdrawal"))
+    bench.write(attrs.evolve(bench.withdrawal(exam), receipt=receipts[-1]))
     kept = bench.read(exam)
     same_members("ended grants", kept.ended, ended)
     same("the version", kept.version, 2 + len(receipts))
