@@ -110,7 +110,8 @@ class Words:
             model.world.GrantNumber: self._grant,
             GrantId: self._requested_grant,
             GroupId: lambda group: f"the group {group}",
-            model.world.Refused: lambda refused: self._refusal(refused.reasons),
+            model.world.Refused: self._refusal,
+            model.world.Reason: self._reason,
             Raised: lambda raised: f"an error: {raised.error}",
             dict: self._mapping,
             tuple: self._several,
@@ -170,12 +171,17 @@ class Words:
         to = self.value(grant.recipient)
         return f"{grant.grantor}'s grant of {grant.exam} to {to} for {grant.permission.name}{until}"
 
-    def _refusal(self, reasons: Mapping[str, frozenset[object]]) -> str:
-        codes = [
-            f"{code} ({self.value(about)})" if about else code
-            for code, about in sorted(reasons.items())
-        ]
+    def _refusal(self, refused: model.world.Refused) -> str:
+        codes = sorted(map(self._reason, refused.reasons))
         return f"refused: {', '.join(codes)}" if codes else "not refused"
+
+    def _reason(self, reason: model.world.Reason) -> str:
+        several = reason.exams | reason.principals | reason.grants
+        about: list[object] = [several] if several else []
+        about += [each for each in (reason.until, reason.limit) if each is not None]
+        about += [reason.limited] if reason.limited else []
+        told = ", ".join(map(self.value, about))
+        return f"{reason.code} ({told})" if told else reason.code
 
     def _mapping(self, value: Mapping[object, object]) -> str:
         if not value:

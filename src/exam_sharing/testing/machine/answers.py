@@ -41,6 +41,7 @@ KINDS: Final[Mapping[type, type]] = {
     es.Holder: model.views.Holder,
     es.ListedGrant: model.views.Listed,
     es.Preview: model.acts.Preview,
+    es.Reason: model.world.Reason,
     es.ShareForm: model.views.Form,
     es.ShareOutcome: model.world.ShareOutcome,
     es.ShareReceipt: model.world.Shared,
@@ -175,22 +176,6 @@ class Answers:
             replaced_by=self.grants(ending.replaced_by),
         )
 
-    def refusal(self, reasons: Iterable[es.Reason]) -> model.world.Refused:
-        """Return the codes of a refusal with their parameters."""
-        codes: dict[str, frozenset[object]] = {}
-        for reason in reasons:
-            code = reason.code.value
-            codes[code] = codes.get(code, frozenset()) | self._parameters(reason)
-        return model.world.Refused(codes)
-
-    def _parameters(self, reason: es.Reason) -> frozenset[object]:
-        if reason.limited is not None:
-            return frozenset({(reason.limited, reason.limit)})
-        numbered = reason.code is es.ReasonCode.HAS_RESHARES
-        grants = self.grants(reason.grants) if numbered else map(self._id, reason.grants)
-        limits = {reason.until, reason.limit} - {None}
-        return frozenset((*reason.exams, *reason.principals, *grants, *limits))
-
     def asked(self, question: str, *about: object) -> Answer:
         """Return the answer of the package to a question; lists are read page by page."""
         door = self.sharing.admin if question in {"explain", "who_can"} else self.sharing
@@ -199,13 +184,15 @@ class Answers:
             return self.of(list(_every_item(partial(ask, limit=PAGES[question] * self.page))))
         return self.of(list(ask()) if question == "suggest" else ask())
 
-    def of(self, answer: Answer) -> Answer:  # noqa: PLR0911  by kind
+    def of(self, answer: Answer) -> Answer:  # noqa: C901, PLR0911  by kind
         """Return an answer of the package as one of the model."""
         match answer:
             case es.Grant():
                 return self.number(answer)
             case es.ShownGrant():
                 return model.world.Shown(self.number(answer), self._basis(answer))
+            case es.GrantId():
+                return self._id(answer)
             case es.Permitted():
                 reached = (self._reached(each.grant, each.path) for each in answer.grounds)
                 return model.views.Explained(as_owner=answer.as_owner, grants=frozenset(reached))
@@ -235,8 +222,6 @@ class Answers:
         if isinstance(answer, es.AccessList):
             fields["entries"] = list(answer.entries)
         fields = {name: self.of(value) for name, value in fields.items()}
-        if isinstance(answer, es.Preview):
-            fields["refused"] = self.refusal(answer.reasons)
         return kind(**fields)
 
     def _reached(self, grant: es.Grant | None, way: tuple[es.PrincipalId, ...]) -> Number:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from typing_extensions import override
 
@@ -68,13 +68,8 @@ class ModelPortal(portals.PlainPortal):
         except model.world.RequestIdReused:
             raise es.RequestIdReused("") from None
         if isinstance(answer, model.world.Refused):
-            raise es.Refused(_why(answer))
+            raise es.Refused(cast("tuple[es.Reason, ...]", tuple(answer.reasons)))
         return answer
-
-    @override
-    def _reasons(self, refusal: Any) -> list[Data]:
-        previewed = isinstance(refusal, model.acts.Preview)
-        return super()._reasons(es.Refused(_why(refusal.refused)) if previewed else refusal)
 
     @override
     def _grant(self, listed: model.world.Shown) -> model.world.Grant:
@@ -103,28 +98,3 @@ class ModelPortal(portals.PlainPortal):
             for notice in self._sent
             for sent in [plain(notice, *names)]
         )
-
-
-def _why(refused: model.world.Refused) -> tuple[es.Reason, ...]:
-    return tuple(
-        es.Reason(code=code, **about)
-        for code in es.ReasonCode
-        if code.value in refused.reasons
-        for about in _about(refused.reasons[code.value])
-    )
-
-
-def _about(about: frozenset[Any]) -> list[Data]:
-    """Return the parameters of all reasons with one code: each named limit is one of its own."""
-
-    def of(*kinds: type) -> tuple[Any, ...]:
-        return tuple(each for each in about if type(each) in kinds)
-
-    if limits := of(tuple):
-        return [{"limited": what, "limit": limit} for what, limit in limits]
-    grants = of(model.world.GrantNumber, es.GrantId)
-    named = {"principals": of(es.UserId, es.GroupId), "exams": of(es.ExamId)}
-    named["grants"] = tuple(es.GrantId(f"{each}") for each in grants)
-    return [
-        {**named, "until": max(of(datetime), default=None), "limit": max(of(int), default=None)}
-    ]

@@ -10,7 +10,6 @@ from typing_extensions import override
 import exam_sharing as es
 from exam_sharing.documents import with_kind
 from exam_sharing.policy.requests import HostEnding, Request, Withdrawal
-from exam_sharing.testing import model
 from exam_sharing.testing.cases.portals import REQUESTS, plain
 from exam_sharing.testing.cases.running import tried
 from exam_sharing.testing.cases.schema import Data, OpenPortal, Portal
@@ -260,7 +259,8 @@ def _readable(answer: Any) -> Any:
     match answer:
         case {"refused": [*reasons]} if all(isinstance(each, dict) for each in reasons):
             told = [(f"{each.get('code')}", [*each.values()][1:]) for each in reasons]
-            return model.world.Refused({code: frozenset(map(str, about)) for code, about in told})
+            shown = [f"{code}{f' ({about})' if about else ''}" for code, about in told]
+            return f"refused: {', '.join(shown)}"
         case {"raised": error} | {"error": error}:
             return Raised(f"{error}")
         case dict():

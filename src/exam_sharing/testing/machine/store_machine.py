@@ -162,7 +162,7 @@ class SharingMachine(HospitalMachine):
         try:
             got = ask()
         except es.Refused as refused:
-            got = self.hospital.answers.refusal(refused.reasons)
+            got = model.world.Refused(self.hospital.answers.of(refused.reasons))
         except Exception as error:  # noqa: BLE001  an error is an answer too
             cause, got = error, Raised(type(error).__name__)
         if got != expected:

@@ -3,7 +3,7 @@
 Specification: `#unsharing-and-narrowing`, `#by-the-host`, `#request-ids`, `#previews`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -12,7 +12,7 @@ from typing import TypeAlias
 import attrs
 
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import (
     NarrowRequest,
     Request,
@@ -33,6 +33,8 @@ from exam_sharing.testing.model.world import (
     GrantNumber,
     How,
     Names,
+    Reason,
+    Reasons,
     Receipt,
     Refused,
     RequestIdReused,
@@ -73,7 +75,7 @@ def _decided(world: World, request: EndingRequest) -> EndingAct | Refused:
     if isinstance(request, RevokeRequest):
         return _one_grant(world, request)
     bound = _bound_of(request)
-    reasons = _why_not(world, request, bound)
+    reasons = frozenset(_why_not(world, request, bound))
     if reasons:
         return Refused(reasons)
     theirs = _endable(world, request.actor, request.exam, request.recipient)
@@ -96,9 +98,9 @@ def _one_grant(world: World, request: RevokeRequest) -> EndingAct | Refused:
     grant = world.grants.get(GrantNumber(written)) if written.isdecimal() else None
     stands = grant is not None and world.is_found(grant.exam) and world.stands(grant)
     if grant is None or not stands or not world.sight(request.actor, grant.exam)(grant):
-        return Refused({"NO_SUCH_GRANT": frozenset({request.grant})})
+        return Refused.by(Reason("NO_SUCH_GRANT", grants=frozenset({request.grant})))
     if grant not in _endable(world, request.actor, grant.exam, grant.recipient):
-        return Refused({"NOT_GRANTOR_OR_OWNER": frozenset()})
+        return Refused.by(Reason("NOT_GRANTOR_OR_OWNER"))
     return EndingAct(
         exam=grant.exam,
         named=frozenset({grant}),
@@ -109,8 +111,8 @@ def _one_grant(world: World, request: RevokeRequest) -> EndingAct | Refused:
 
 def _why_not(
     world: World, request: UnshareRequest | NarrowRequest, bound: Bound | None
-) -> Mapping[str, frozenset[object]]:
-    """Return the codes that apply before the question of re-shares.
+) -> Iterator[Reason]:
+    """Yield the codes that apply before the question of re-shares.
 
     Without access, an actor who ever made a grant sees their own; others do not find the exam.
     """
@@ -118,19 +120,18 @@ def _why_not(
     access = world.has_access(actor, exam)
     ever_granted = any(g.exam == exam and g.grantor == actor for g in world.grants.values())
     if not (world.is_found(exam) and world.is_active(actor) and (access or ever_granted)):
-        return {"EXAM_NOT_FOUND": frozenset({exam})}
-    reasons: dict[str, frozenset[object]] = {}
+        yield Reason("EXAM_NOT_FOUND", exams=frozenset({exam}))
+        return
     if bound is not None and bound.until is not None and bound.until <= world.now:
-        reasons["EXPIRY_IN_PAST"] = frozenset()
+        yield Reason("EXPIRY_IN_PAST")
     theirs = _endable(world, actor, exam, request.recipient)
     sees = world.sight(actor, exam)
     to_it = {grant for grant in world.standing(exam) if grant.recipient == request.recipient}
     if not theirs and any(map(sees, to_it)):
-        reasons["NOT_GRANTOR_OR_OWNER"] = frozenset()
+        yield Reason("NOT_GRANTOR_OR_OWNER")
     elif not any(bound is None or bound.exceeded_by(grant) for grant in theirs):
         groups = _groups_through(world, actor, exam, request.recipient)
-        reasons["NO_SUCH_GRANT"] = groups if access else frozenset()
-    return reasons
+        yield Reason("NO_SUCH_GRANT", principals=groups if access else frozenset())
 
 
 def _endable(world: World, actor: UserId, exam: ExamId, principal: PrincipalId) -> frozenset[Grant]:
@@ -145,7 +146,7 @@ def _endable(world: World, actor: UserId, exam: ExamId, principal: PrincipalId) 
 
 def _groups_through(
     world: World, actor: UserId, exam: ExamId, principal: PrincipalId
-) -> frozenset[object]:
+) -> frozenset[PrincipalId]:
     """Return the groups through which a principal has access, as far as the actor may know."""
     if isinstance(principal, UserId) and (
         not world.is_active(principal) or world.owns(principal, exam)
@@ -170,8 +171,8 @@ def _refused_for_reshares(world: World, act: EndingAct) -> Refused | None:
     if not more:
         return None
     knows = support.knowledge(world, act.by, act.exam)
-    shown = {grant.id for grant in more if knows.access and knows.sees(grant)}
-    return Refused({"HAS_RESHARES": frozenset(shown)})
+    seen = filter(knows.sees, more) if knows.access else ()
+    return Refused.by(Reason("HAS_RESHARES", grants=frozenset(GrantId(f"{g.id}") for g in seen)))
 
 
 @memoized
@@ -257,7 +258,7 @@ def end_by_host(
 ) -> Ended | Refused:
     """End a principal's grants on an exam or everywhere, without an actor's rights."""
     if exam is not None and not _known_to_host(world, exam):
-        return Refused({"EXAM_NOT_FOUND": frozenset({exam})})
+        return Refused.not_found(exam)
     acts = [
         EndingAct(
             exam=one,
@@ -269,9 +270,9 @@ def end_by_host(
         if exam in {None, one}
     ]
     refused = [_refused_for_reshares(world, act) for act in acts]
-    in_the_way = frozenset(id_ for each in refused if each for id_ in each.reasons["HAS_RESHARES"])
+    in_the_way = {one for each in refused if each for why in each.reasons for one in why.grants}
     if in_the_way:
-        return Refused({"HAS_RESHARES": in_the_way})
+        return Refused.by(Reason("HAS_RESHARES", grants=frozenset(in_the_way)))
     parts = [part for act in acts if isinstance(part := _carried_out(world, act), Ended)]
     return reduce(_together, parts, Ended())
 
@@ -284,7 +285,7 @@ def _together(first: Ended, second: Ended) -> Ended:
 def withdraw(world: World, exam: ExamId) -> Ended | Refused:
     """End all grants on an exam as `WITHDRAWN`, so that nobody finds it; again, do nothing."""
     if not _known_to_host(world, exam):
-        return Refused({"EXAM_NOT_FOUND": frozenset({exam})})
+        return Refused.not_found(exam)
     if exam in world.withdrawn:
         return Ended()
     act = EndingAct(exam=exam, named=world.standing(exam), how="WITHDRAWN", reshares=Reshares.KEEP)
@@ -348,7 +349,7 @@ class Preview:
     them. Kept is what an ended grant gave, and what is held beyond the bound all the same.
     """
 
-    refused: Refused = attrs.field(factory=Refused)
+    reasons: Reasons = frozenset()
     gains: Effects = frozenset()
     losses: Effects = frozenset()
     keeps: Effects = frozenset()
@@ -363,20 +364,20 @@ def preview(world: World, request: Request) -> Preview:
     """
     if first_receipt(world, request) is not None:
         return Preview(repeated=True)
-    other, refused = world.copy(), Refused()
+    other, reasons = world.copy(), Reasons()
     result = perform(other, attrs.evolve(request, request_id=None))
     if isinstance(result, Refused):
-        refused = result
-        if isinstance(request, ShareRequest) and {*refused.reasons} == {"ATTESTATION_MISSING"}:
+        reasons = result.reasons
+        if isinstance(request, ShareRequest) and reasons == {Reason("ATTESTATION_MISSING")}:
             result = share(other, attrs.evolve(request, attested=True, wording=None))
     if isinstance(result, Refused):
-        return Preview(refused=refused)
+        return Preview(reasons=reasons)
     changes = _changes(world, request, other, result)
     gains = frozenset(_effect(each, world.now) for each in changes if each.after > each.before)
     losses = frozenset(_effect(each, world.now) for each in changes if each.after < each.before)
     keeps = frozenset(_effect(each, world.now) for each in changes if each.kept)
     names = world.names_of(each.principal for each in gains | losses | keeps)
-    return Preview(refused=refused, gains=gains, losses=losses, keeps=keeps, names=names)
+    return Preview(reasons=reasons, gains=gains, losses=losses, keeps=keeps, names=names)
 
 
 def _changes(world: World, request: Request, other: World, result: Receipt) -> list[Consequence]:

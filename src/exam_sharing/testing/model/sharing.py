@@ -22,6 +22,7 @@ from exam_sharing.testing.model.world import (
     Limit,
     Notice,
     Outcome,
+    Reason,
     Refused,
     Shared,
     ShareOutcome,
@@ -30,16 +31,13 @@ from exam_sharing.testing.model.world import (
     until_of,
 )
 
-Codes: TypeAlias = Iterator[tuple[str, frozenset[object]]]
 Held: TypeAlias = Mapping[tuple[UserId, ExamId, Permission], datetime]
 """Until when each user holds each permission on some exams."""
-
-NOTHING: frozenset[object] = frozenset()
 
 
 def share(world: World, request: ShareRequest) -> Shared | Refused:
     """Do one act of sharing: all of it or nothing."""
-    reasons = why_not(world, request)
+    reasons = frozenset(why_not(world, request))
     if reasons:
         return Refused(reasons)
     before = {
@@ -90,59 +88,54 @@ def _policy_horizon(world: World) -> datetime:
         return FOREVER
 
 
-def why_not(world: World, request: ShareRequest) -> Mapping[str, frozenset[object]]:
-    """Return all codes that apply, with their parameters; that an exam is not found comes alone."""
+def why_not(world: World, request: ShareRequest) -> Iterator[Reason]:
+    """Yield all codes that apply, with their parameters; that an exam is not found comes alone."""
     if not world.is_found(request.exam) or not world.has_access(request.actor, request.exam):
-        return {"EXAM_NOT_FOUND": frozenset({request.exam})}
+        yield Reason("EXAM_NOT_FOUND", exams=frozenset({request.exam}))
+        return
     in_plan = world.users[request.actor].sharing_in_plan
-    return dict(
-        [
-            *_about_the_form(world, request),
-            *_about_exams(world, request),
-            *_about_time(world, request),
-            *(_about_recipients(world, request) if in_plan else [("SHARING_NOT_IN_PLAN", NOTHING)]),
-            *_too_many(world, request, in_plan=in_plan),
-        ]
-    )
+    yield from _about_the_form(world, request)
+    yield from _about_exams(world, request)
+    yield from _about_time(world, request)
+    yield from _about_recipients(world, request) if in_plan else [Reason("SHARING_NOT_IN_PLAN")]
+    yield from _too_many(world, request, in_plan=in_plan)
 
 
-def _about_the_form(world: World, request: ShareRequest) -> Codes:
+def _about_the_form(world: World, request: ShareRequest) -> Iterator[Reason]:
     if not request.attested or request.wording not in {None, world.policy.attestation_wording}:
-        yield "ATTESTATION_MISSING", NOTHING
+        yield Reason("ATTESTATION_MISSING")
     if not request.recipients:
-        yield "NO_RECIPIENTS", NOTHING
+        yield Reason("NO_RECIPIENTS")
     message = request.message or ""
     controls = {char for char in message if unicodedata.category(char) == "Cc"}
     if len(message) > world.policy.message_limit or not controls <= {"\n", "\t"}:
-        yield "MESSAGE_NOT_ALLOWED", frozenset({world.policy.message_limit})
+        yield Reason("MESSAGE_NOT_ALLOWED", limit=world.policy.message_limit)
 
 
-def _about_exams(world: World, request: ShareRequest) -> Codes:
+def _about_exams(world: World, request: ShareRequest) -> Iterator[Reason]:
     exams = _exams_of(world, request)
-    not_held = frozenset(
-        exam for exam in exams if not world.holds(request.actor, request.permission, exam)
-    )
+    not_held = {each for each in exams if not world.holds(request.actor, request.permission, each)}
     if not_held:
-        yield "DOWNLOAD_NOT_HELD", not_held
+        yield Reason("DOWNLOAD_NOT_HELD", exams=frozenset(not_held))
     if request.scope is Scope.BATCH and request.expect not in {None, frozenset(exams)}:
-        yield "CHANGED_SINCE_SHOWN", NOTHING
+        yield Reason("CHANGED_SINCE_SHOWN")
     if not world.policy.batches_across_subjects and len(subjects(world, exams)) > 1:
-        yield "BATCH_SPANS_SUBJECTS", NOTHING
+        yield Reason("BATCH_SPANS_SUBJECTS")
 
 
-def _about_time(world: World, request: ShareRequest) -> Codes:
+def _about_time(world: World, request: ShareRequest) -> Iterator[Reason]:
     """An actor who does not hold the permission at all has no hold to exceed."""
     if request.until is None:
         return
     if request.until <= world.now:
-        yield "EXPIRY_IN_PAST", NOTHING
+        yield Reason("EXPIRY_IN_PAST")
     exams = _exams_of(world, request)
     held = {exam: world.held_until(request.actor, request.permission, exam) for exam in exams}
-    beyond = frozenset(exam for exam in exams if world.now < held[exam] < request.until)
+    beyond = {exam: time for exam, time in held.items() if world.now < time < request.until}
     if beyond:
-        yield "EXPIRY_BEYOND_OWN", beyond | {min(held[exam] for exam in beyond)}
+        yield Reason("EXPIRY_BEYOND_OWN", exams=frozenset(beyond), until=min(beyond.values()))
     if request.until > _policy_horizon(world):
-        yield "EXPIRY_BEYOND_POLICY", frozenset({_policy_horizon(world)})
+        yield Reason("EXPIRY_BEYOND_POLICY", until=_policy_horizon(world))
 
 
 def is_found_recipient(world: World, actor: UserId, principal: PrincipalId) -> bool:
@@ -154,26 +147,26 @@ def is_found_recipient(world: World, actor: UserId, principal: PrincipalId) -> b
     return known and world.visible(actor, principal)
 
 
-def _about_recipients(world: World, request: ShareRequest) -> Codes:
+def _about_recipients(world: World, request: ShareRequest) -> Iterator[Reason]:
     """A recipient that is not found gets no other code."""
     found = {one for one in request.recipients if is_found_recipient(world, request.actor, one)}
     not_found = frozenset(request.recipients) - found
     if not_found:
-        yield "RECIPIENT_NOT_FOUND", frozenset(not_found)
+        yield Reason("RECIPIENT_NOT_FOUND", principals=not_found)
     if request.actor in found:
-        yield "RECIPIENT_IS_SELF", frozenset({request.actor})
+        yield Reason("RECIPIENT_IS_SELF", principals=frozenset({request.actor}))
     owner = world.exams[request.exam].owner
     if owner in found:
-        yield "RECIPIENT_IS_OWNER", frozenset({owner})
+        yield Reason("RECIPIENT_IS_OWNER", principals=frozenset({owner}))
     others = {e for e in _exams_of(world, request) if not world.owns(request.actor, e)}
-    removed = frozenset(
+    removed = {
         one
         for one in found
         for exam in others
         if one != world.exams[exam].owner and _removed_by_owner(world, one, exam)
-    )
+    }
     if world.policy.only_owner_readmits and removed:
-        yield "REMOVED_BY_OWNER", removed
+        yield Reason("REMOVED_BY_OWNER", principals=frozenset(removed))
 
 
 def _removed_by_owner(world: World, principal: PrincipalId, exam: ExamId) -> bool:
@@ -186,16 +179,16 @@ def _removed_by_owner(world: World, principal: PrincipalId, exam: ExamId) -> boo
     return max(removals, default=0) > readmitted
 
 
-def _too_many(world: World, request: ShareRequest, *, in_plan: bool) -> Codes:
+def _too_many(world: World, request: ShareRequest, *, in_plan: bool) -> Iterator[Reason]:
     """Yield the exceeded limits; without the plan, the directory is not queried."""
     counts = {
         "recipients": (len(request.recipients), world.policy.max_recipients),
         "exams": (len(_exams_of(world, request)), world.policy.max_exams),
         "people": (_people_counted(world, request) if in_plan else 0, world.policy.max_people),
     }
-    exceeded = [(what, most) for what, (count, most) in counts.items() if most and count > most]
-    if exceeded:
-        yield "TOO_MANY", frozenset(exceeded)
+    for what, (count, most) in counts.items():
+        if most and count > most:
+            yield Reason("TOO_MANY", limit=most, limited=what)
 
 
 def _people_counted(world: World, request: ShareRequest) -> int:

@@ -124,7 +124,7 @@ class AccessList:
 def access_list(world: World, viewer: UserId, exam: ExamId) -> AccessList | Refused:
     """Return what a viewer with access may see of the list, without unknown principals."""
     if not world.has_access(viewer, exam):
-        return Refused({"EXAM_NOT_FOUND": frozenset({exam})})
+        return Refused.not_found(exam)
     sees, owner = world.sight(viewer, exam), world.exams[exam].owner
     grants = {each for each in world.standing(exam) if sees(each) and each.recipient in world.names}
     people = {one for grant in grants for one in (grant.grantor, grant.recipient)}
@@ -218,7 +218,7 @@ class Holder:
 
 def who_can(world: World, permission: Permission, exam: ExamId) -> frozenset[Holder] | Refused:
     if not world.is_found(exam):
-        return Refused({"EXAM_NOT_FOUND": frozenset({exam})})
+        return Refused.not_found(exam)
     answers = {user: explain(world, user, permission, exam) for user in world.users}
     return frozenset(
         Holder(user=user, as_owner=why.as_owner, grants=why.grants)

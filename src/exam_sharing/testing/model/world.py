@@ -12,7 +12,7 @@ import attrs
 
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
+from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import Request
 from exam_sharing.policy.settings import AccessListScope, Policy
 
@@ -98,13 +98,35 @@ class Notice:
 
 
 @attrs.frozen
+class Reason:
+    """A code that applies, and what it is about; each limit of `TOO_MANY` has its name."""
+
+    code: str
+    principals: frozenset[PrincipalId] = frozenset()
+    exams: frozenset[ExamId] = frozenset()
+    grants: frozenset[GrantId] = frozenset()
+    until: datetime | None = None
+    limit: int | None = None
+    limited: str | None = None
+
+
+Reasons: TypeAlias = frozenset[Reason]
+
+
+@attrs.frozen
 class Refused:
-    """All codes that apply, each with what it is about.
+    """All codes that apply."""
 
-    That are exams, principals, grants, times and limits; each limit of `TOO_MANY` has its name.
-    """
+    reasons: Reasons
 
-    reasons: Mapping[str, frozenset[object]] = attrs.field(factory=dict)
+    @classmethod
+    def by(cls, reason: Reason) -> "Refused":
+        """Return a refusal for one reason."""
+        return cls(frozenset({reason}))
+
+    @classmethod
+    def not_found(cls, exam: ExamId) -> "Refused":
+        return cls.by(Reason("EXAM_NOT_FOUND", exams=frozenset({exam})))
 
 
 Names: TypeAlias = Mapping[PrincipalId, str]
