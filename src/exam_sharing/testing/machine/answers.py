@@ -181,10 +181,10 @@ class Answers:
         door = self.sharing.admin if question in {"explain", "who_can"} else self.sharing
         ask = partial(getattr(door, question), *about)
         if question in PAGES:
-            return self.of(list(_every_item(partial(ask, limit=PAGES[question] * self.page))))
-        return self.of(list(ask()) if question == "suggest" else ask())
+            return self.value(list(_every_item(partial(ask, limit=PAGES[question] * self.page))))
+        return self.value(list(ask()) if question == "suggest" else ask())
 
-    def of(self, answer: Answer) -> Answer:  # noqa: C901, PLR0911  by kind
+    def value(self, answer: Answer) -> Answer:  # noqa: C901, PLR0911  by kind
         """Return an answer of the package as one of the model."""
         match answer:
             case es.Grant():
@@ -198,16 +198,16 @@ class Answers:
                 return model.views.Explained(as_owner=answer.as_owner, grants=frozenset(reached))
             case es.Denied():
                 nearest = {
-                    self._reached(each.grant, each.path): self.of(each.why_not)
+                    self._reached(each.grant, each.path): self.value(each.why_not)
                     for each in answer.nearest
                 }
-                return model.views.Explained(codes=self.of(answer.codes), nearest=nearest)
+                return model.views.Explained(codes=self.value(answer.codes), nearest=nearest)
             case Mapping():
-                return {key: self.of(each) for key, each in answer.items()}
+                return {key: self.value(each) for key, each in answer.items()}
             case list():
-                return list(map(self.of, answer))
+                return list(map(self.value, answer))
             case tuple() | frozenset():
-                return frozenset(map(self.of, answer))
+                return frozenset(map(self.value, answer))
             case Enum() if not isinstance(answer, es.Permission):
                 return answer.value
             case _ if type(answer) in KINDS:
@@ -221,7 +221,7 @@ class Answers:
         fields = {name: getattr(answer, name) for name in names}
         if isinstance(answer, es.AccessList):
             fields["entries"] = list(answer.entries)
-        fields = {name: self.of(value) for name, value in fields.items()}
+        fields = {name: self.value(value) for name, value in fields.items()}
         return kind(**fields)
 
     def _reached(self, grant: es.Grant | None, way: tuple[es.PrincipalId, ...]) -> Number:

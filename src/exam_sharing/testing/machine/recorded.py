@@ -35,7 +35,7 @@ def _record(given: Changes | Event, answers: Answers) -> dict[str, object]:
     written = _written(given, answers) if isinstance(given, Changes) else {}
     match event:
         case ActRefused():
-            refused = model.world.Refused(answers.of(event.reasons))
+            refused = model.world.Refused(answers.value(event.reasons))
             return {**_asked(event.request), "at": event.at, "refused": refused, **written}
         case ExamShared() | GrantsEnded():
             versions = dict(event.versions)

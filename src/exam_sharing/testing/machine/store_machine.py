@@ -162,7 +162,7 @@ class SharingMachine(HospitalMachine):
         try:
             got = ask()
         except es.Refused as refused:
-            got = model.world.Refused(self.hospital.answers.of(refused.reasons))
+            got = model.world.Refused(self.hospital.answers.value(refused.reasons))
         except Exception as error:  # noqa: BLE001  an error is an answer too
             cause, got = error, Raised(type(error).__name__)
         if got != expected:
@@ -215,7 +215,7 @@ class SharingMachine(HospitalMachine):
         self._same(
             f"What does `preview` return for this: {hospital.words.request(in_model)}?",
             _unless_reused(lambda: model.acts.preview(hospital.world, in_model)),
-            lambda: hospital.answers.of(hospital.sharing.preview(request)),
+            lambda: hospital.answers.value(hospital.sharing.preview(request)),
         )
 
     @precondition(lambda self: self._can.hide is not None)
@@ -274,7 +274,7 @@ def outcome(act: Callable[[], object]) -> object:
 def _receipt(result: object, answers: Answers) -> object:
     if isinstance(result, Exception):
         raise result
-    return answers.of(result)
+    return answers.value(result)
 
 
 def _unless_reused(act: Callable[[], AnswerT]) -> AnswerT | Raised:
