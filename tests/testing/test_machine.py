@@ -234,7 +234,7 @@ def without_limits(preview):
     ("name", "change", "question", "got"),
     [
         ("share", limited_by_nothing, "What does this act return?", "NOTHING"),
-        ("preview", without_limits, "What does `preview` return", "refused: "),
+        ("preview", without_limits, "What does `preview` return", "reasons: "),
     ],
 )
 def test_limits_are_compared(monkeypatch, name, change, question, got):
