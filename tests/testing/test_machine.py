@@ -179,14 +179,14 @@ def without_bases(access_list):
     entries = [
         attrs.evolve(
             entry,
-            grants=[
+            grants=tuple(
                 attrs.evolve(each, grant=attrs.evolve(each.grant, basis=es.OWNER))
                 for each in entry.grants
-            ],
+            ),
         )
         for entry in access_list.entries
     ]
-    return attrs.evolve(access_list, entries=entries)
+    return attrs.evolve(access_list, entries=tuple(entries))
 
 
 def unless_form(form):
@@ -222,12 +222,12 @@ def test_every_answer_is_compared(monkeypatch, broken, question, got):
 
 def limited_by_nothing(receipt):
     outcomes = [attrs.evolve(o, limited_by=es.UntilLimit.NOTHING) for o in receipt.outcomes]
-    return attrs.evolve(receipt, outcomes=outcomes)
+    return attrs.evolve(receipt, outcomes=tuple(outcomes))
 
 
 def without_limits(preview):
     reasons = [attrs.evolve(each, limit=None, until=None) for each in preview.reasons]
-    return attrs.evolve(preview, reasons=reasons)
+    return attrs.evolve(preview, reasons=tuple(reasons))
 
 
 @pytest.mark.parametrize(
