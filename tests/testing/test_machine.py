@@ -208,7 +208,11 @@ def changing_answers(door, name, change):
         (changing_answers(es.Sharing, "preview", without_gains), "preview", "gains: nothing"),
         (changing_answers(es.Sharing, "tabs", unless_found), "tabs", "an error: StoreFailed"),
         (changing_answers(es.Sharing, "share_form", unless_form), "share_form", "an error"),
-        (changing_answers(es.Sharing, "access_list", without_bases), "access_list", "basis"),
+        (
+            changing_answers(es.Sharing, "access_list", without_bases),
+            "access_list",
+            "rests on OWNER",
+        ),
         (changing_answers(es.Admin, "who_can", lambda holders: ()), "who_can", "nothing"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -108,6 +108,7 @@ class Words:
             Enum: lambda one: str(one.name),
             datetime: clock_time,
             model.world.GrantNumber: self._grant,
+            model.world.Shown: self._shown,
             GrantId: self._requested_grant,
             GroupId: lambda group: f"the group {group}",
             model.world.Refused: self._refusal,
@@ -171,6 +172,9 @@ class Words:
         to = self.value(grant.recipient)
         return f"{grant.grantor}'s grant of {grant.exam} to {to} for {grant.permission.name}{until}"
 
+    def _shown(self, shown: model.world.Shown) -> str:
+        return f"{self.value(shown.grant)}, which rests on {self.value(shown.basis)}"
+
     def _refusal(self, refused: model.world.Refused) -> str:
         codes = sorted(map(self._reason, refused.reasons))
         return f"refused: {', '.join(codes)}" if codes else "not refused"
@@ -212,6 +216,9 @@ def differing(expected: object, got: object) -> tuple[object, object]:
     if isinstance(expected, frozenset) and isinstance(got, frozenset):
         several = all(isinstance(each, ANSWERS) for each in expected | got)
         return (expected - got, got - expected) if several else (expected, got)
+    if isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
+        pairs = [(one, other) for one, other in zip(expected, got, strict=True) if one != other]
+        return [one for one, _ in pairs], [other for _, other in pairs]
     one, other = _parts(expected), _parts(got)
     if one is None or other is None:
         return expected, got
