@@ -211,6 +211,10 @@ class Words:
         return self.value(value)
 
 
+WORDS: Final = Words(model.world.World(now=START))
+"""Of a world without grants, for requests and principals."""
+
+
 def differing(expected: object, got: object) -> tuple[object, object]:
     """Return both answers without the parts in which they agree."""
     if isinstance(expected, frozenset) and isinstance(got, frozenset):

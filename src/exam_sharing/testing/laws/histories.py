@@ -6,7 +6,7 @@ list.
 Specification: `#list-and-check-agree`, `#sharing-again`.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from enum import Enum
 from typing import Final
@@ -22,7 +22,7 @@ from exam_sharing.testing.edges import DAY, START, TICK
 from exam_sharing.testing.histories import SHARE_WITH_GROUP, continued
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, laws_of_port
 from exam_sharing.testing.laws.law import insist, same, same_members, search
-from exam_sharing.testing.story import RulesBroken
+from exam_sharing.testing.story import WORDS, RulesBroken, clock_time
 
 law: Final = laws_of_port()
 
@@ -153,22 +153,17 @@ def _story(history: _History) -> Iterator[str]:
         yield f"Exam {exam} arrives, uploaded on {START + day * DAY:%d %B} and owned by {owner}."
     for user, groups in zip(_USERS, history.groups, strict=True):
         if groups:
-            yield f"User {user} is in {_named(sorted(groups))}."
+            yield f"User {user} is in {WORDS.people(groups)}."
     for act in history.acts:
         yield f"{_sentence(act)}."
 
 
-def _named(principals: Iterable[es.PrincipalId]) -> str:
-    kinds = {es.UserId: "user", es.GroupId: "group"}
-    return " and ".join(f"{kinds[type(each)]} {each}" for each in principals)
-
-
 def _sentence(act: _Act) -> str:
-    until = "" if act.until is None else f" until {act.until}"
-    given = f"{_named(act.recipients)}: {act.permission.name}{until}"
+    until = "" if act.until is None else f" until {clock_time(act.until)}"
+    given = f"{WORDS.people(act.recipients)} for {act.permission.name}{until}"
     which = " and ".join(str(place + 1) for place in sorted(act.which))
     some = f"Of the grants on {act.exam}, number {which}"
-    return act.kind.value.format(act=act, given=given, some=some, start=START)
+    return act.kind.value.format(act=act, given=given, some=some, start=clock_time(START))
 
 
 def _live_through(bench: Bench, history: _History) -> None:

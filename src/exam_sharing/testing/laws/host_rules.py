@@ -15,6 +15,7 @@ from exam_sharing.policy.facts import ExamFacts, ExamGrants, People, Profile, Sh
 from exam_sharing.ports import HostFacts
 from exam_sharing.testing.edges import DAY, START
 from exam_sharing.testing.laws.law import Law, Laws, insist, same, search
+from exam_sharing.testing.story import WORDS
 from exam_sharing.validation import is_a, is_whole_from
 
 
@@ -120,13 +121,7 @@ def _story(case: _Case) -> Iterator[str]:
         yield f"There is {exam.id}, owned by {exam.exam.owner}, of {exam.exam.subject or 'nobody'}."
     for exam in case.unseen:
         yield f"In the same batch there is {exam.id}, which the actor does not see."
-    request = case.request
-    with_whom = " and ".join(map(repr, request.recipients))
-    until = f" until {request.until}" if request.until else ""
-    yield (
-        f"{request.actor} shares {request.exam} ({request.scope.value}) with {with_whom}: "
-        f"{request.permission.name}{until}{', with a message' if request.message else ''}."
-    )
+    yield f"{WORDS.request(case.request)}."
 
 
 @law

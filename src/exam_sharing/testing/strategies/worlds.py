@@ -14,13 +14,11 @@ from hypothesis import strategies as st
 
 import exam_sharing as es
 from exam_sharing.policy.requests import Request
-from exam_sharing.testing import model
-from exam_sharing.testing.edges import START, TICK
-from exam_sharing.testing.story import Words, clock_time
+from exam_sharing.testing.edges import TICK
+from exam_sharing.testing.story import WORDS, clock_time
 from exam_sharing.testing.worlds import CD, EXAMS, GROUPS, USERS, World, empty_world, perform
 
 T = TypeVar("T")
-_WORDS: Final = Words(model.world.World(now=START))
 _TRANSFER: Final = es.BatchId("transfer")
 
 
@@ -128,14 +126,14 @@ class _Story:
 
     def _asked(self, request: Request) -> str:
         if not isinstance(request, es.RevokeRequest):
-            return _WORDS.request(request)
+            return WORDS.request(request)
         named = next(grant for grant in self._standing() if grant.id == request.grant)
-        to = _WORDS.value(named.recipient)
+        to = WORDS.value(named.recipient)
         return f"{request.actor} revokes {named.grantor}'s grant of {named.exam} to {to}"
 
     def _put_group(self, group: es.GroupId, members: set[es.PrincipalId]) -> None:
         self._world.directory.add(es.Group(id=group, name=f"{group}", members=frozenset(members)))
-        self._add_line(f"The members of {_WORDS.value(group)}: {_WORDS.value(frozenset(members))}")
+        self._add_line(f"The members of {WORDS.value(group)}: {WORDS.value(frozenset(members))}")
 
     def _share(self) -> None:
         """Share as somebody with access, mostly the owner."""
