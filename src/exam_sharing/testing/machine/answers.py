@@ -5,8 +5,9 @@ place of the number, and nothing in the model is equal to them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from enum import Enum
+from datetime import datetime
 from functools import partial
+from types import NoneType
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import attrs
@@ -33,7 +34,9 @@ PAGES: Final = {"visible_to": 1, "shared_with": 1, "recipients": RECIPIENTS}
 MOST_PAGES: Final = 20
 """More pages than any list in a hospital has."""
 
-KINDS: Final[Mapping[type, type]] = {
+ALIKE: Final = (NoneType, int, str, datetime, es.UserId, es.GroupId, es.ExamId)
+"""Values that are the same in the package and in the model; permissions are numbers, too."""
+KINDS: Final[Mapping[type[Any], type[Any]]] = {
     es.AccessEntry: model.views.Entry,
     es.AccessList: model.views.AccessList,
     es.Choice: model.views.Choice,
@@ -49,6 +52,11 @@ KINDS: Final[Mapping[type, type]] = {
     es.VisibleExam: model.views.Visible,
 }
 """The kinds of answers of the package, each with that of the model, whose fields it has too."""
+FIELDS: Final = {
+    kind: attrs.fields_dict(kind).keys() & attrs.fields_dict(ours).keys()
+    for kind, ours in KINDS.items()
+}
+"""The fields that both have."""
 
 
 class Answers:
@@ -186,13 +194,27 @@ class Answers:
 
     def value(self, answer: Answer) -> Answer:  # noqa: C901, PLR0911  by kind
         """Return an answer of the package as one of the model."""
+        if isinstance(answer, ALIKE):
+            return answer
+        if type(answer) in KINDS:
+            fields = {name: getattr(answer, name) for name in FIELDS[type(answer)]}
+            if isinstance(answer, es.AccessList):
+                fields["entries"] = list(answer.entries)
+            named = {name: self.value(each) for name, each in fields.items()}
+            return KINDS[type(answer)](**named)
         match answer:
+            case tuple() | frozenset():
+                return frozenset(map(self.value, answer))
+            case list():
+                return list(map(self.value, answer))
+            case Mapping():
+                return {key: self.value(each) for key, each in answer.items()}
+            case es.GrantId():
+                return self._id(answer)
             case es.Grant():
                 return self.number(answer)
             case es.ShownGrant():
                 return model.world.Shown(self.number(answer), self._basis(answer))
-            case es.GrantId():
-                return self._id(answer)
             case es.Permitted():
                 reached = (self._reached(each.grant, each.path) for each in answer.grounds)
                 return model.views.Explained(as_owner=answer.as_owner, grants=frozenset(reached))
@@ -202,27 +224,8 @@ class Answers:
                     for each in answer.nearest
                 }
                 return model.views.Explained(codes=self.value(answer.codes), nearest=nearest)
-            case Mapping():
-                return {key: self.value(each) for key, each in answer.items()}
-            case list():
-                return list(map(self.value, answer))
-            case tuple() | frozenset():
-                return frozenset(map(self.value, answer))
-            case Enum() if not isinstance(answer, es.Permission):
-                return answer.value
-            case _ if type(answer) in KINDS:
-                return self._in_kind(answer, KINDS[type(answer)])
             case _:
-                return answer
-
-    def _in_kind(self, answer: Answer, kind: type[Answer]) -> Answer:
-        """Return an answer with the fields that the model has, too."""
-        names = [each.name for each in attrs.fields(kind) if hasattr(answer, each.name)]
-        fields = {name: getattr(answer, name) for name in names}
-        if isinstance(answer, es.AccessList):
-            fields["entries"] = list(answer.entries)
-        fields = {name: self.value(value) for name, value in fields.items()}
-        return kind(**fields)
+                return answer.value
 
     def _reached(self, grant: es.Grant | None, way: tuple[es.PrincipalId, ...]) -> Number:
         """Return the number of a grant if the way to its recipient is one of the shortest."""

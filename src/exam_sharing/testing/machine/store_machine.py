@@ -156,7 +156,13 @@ class SharingMachine(HospitalMachine):
         request = self.choices.previewed(turn)
         self._preview(request, request)
 
-    def _same(self, question: str, expected: object, ask: Callable[[], object]) -> None:
+    def _same(
+        self,
+        question: str,
+        expected: object,
+        ask: Callable[[], object],
+        about: tuple[object, ...] = (),
+    ) -> None:
         """Ask the package, and raise `RulesBroken` unless it gives the answer of the model."""
         cause: Exception | None = None
         try:
@@ -166,7 +172,8 @@ class SharingMachine(HospitalMachine):
         except Exception as error:  # noqa: BLE001  an error is an answer too
             cause, got = error, Raised(type(error).__name__)
         if got != expected:
-            raise self._broken(question, expected, got) from cause
+            told = f" {', '.join(map(self.hospital.words.value, about))}?" if about else ""
+            raise self._broken(question + told, expected, got) from cause
 
     def _done(self, question: str, act: Callable[[], object]) -> None:
         """Let the store do something, and require that it raises no error."""
@@ -196,11 +203,11 @@ class SharingMachine(HospitalMachine):
 
     def _ask(self, question: str, *about: object) -> None:
         """Ask a question of the package, and of the model by the same name."""
-        told = ", ".join(map(self.hospital.words.value, about))
         self._same(
-            f"What does `{question}` answer for {told}?",
+            f"What does `{question}` answer for",
             getattr(model.views, question)(self.hospital.world, *about),
             partial(self.hospital.answers.asked, question, *about),
+            about,
         )
 
     def _views(self, user: es.UserId, exam: es.ExamId) -> None:
