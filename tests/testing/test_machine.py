@@ -16,6 +16,8 @@ from exam_sharing.testing import RulesBroken, StoreNotUsable, run_sharing_machin
 from exam_sharing.testing.cases import portals
 from exam_sharing.testing.machine import hospital
 from exam_sharing.testing.machine.hospital import Recorder
+from exam_sharing.testing.model.views import Visible
+from exam_sharing.testing.story import differing
 
 stories = settings(max_examples=40, stateful_step_count=30)
 few = settings(max_examples=5, stateful_step_count=20)
@@ -246,6 +248,13 @@ def test_limits_are_compared(monkeypatch, name, change, question, got):
     broken = story_of()
     assert question in broken.question
     assert got in broken.got
+
+
+def test_of_answers_in_lists_and_sets_those_that_differ_are_reported():
+    ct, mr, pet = (Visible(es.ExamId(each), es.Permission.VIEW) for each in ("CT", "MR", "PET"))
+    assert differing([ct, mr], [ct, pet]) == ([mr], [pet])
+    assert differing(frozenset({ct, mr}), frozenset({ct})) == ({mr}, frozenset())
+    assert differing([ct, mr], [ct]) == ([ct, mr], [ct])
 
 
 def changing(share=lambda share: share, event=lambda event: event):
