@@ -65,11 +65,8 @@ R4: Final = Profile(
 
 
 def machine(slice_: str) -> tuple[Row, ...]:
-    return (
-        Row(slice_, 1, 1),
-        *(Row(f"{slice_}.{part}", 1, 1) for part in ("type", "who", "network")),
-        Row(f"{slice_}.media", 0, 0),
-    )
+    parts = (Row(f"{slice_}.{part}", 1, 1) for part in ("type", "who", "network"))
+    return Row(slice_, 1, 1), *parts
 
 
 def rest(
@@ -96,6 +93,7 @@ def rest(
             Row("agent", 2, ANY),
             *machine("agent[client]"),
             *machine("agent[server]"),
+            *(Row(f"agent[{each}].media", 0, 0) for each in ("client", "server")),
             Row("agent[user]", 0, 1),
             Row("agent[user].who", 1, 1),
             Row("agent[user].requestor", 1, 1, frozenset({True})),
@@ -135,11 +133,41 @@ DELETE: Final = rest(
     server=codes(PROVENANCE, "custodian"),
     user=AUTHORS,
 )
+READ: Final = rest(
+    codes(INTERACTION, "read", "vread"),
+    "R",
+    client=DESTINATION,
+    server=SOURCE,
+    user=codes(PARTICIPATION, "IRCP"),
+)
+DISCLOSURE: Final = with_patient(
+    Profile(
+        slices={
+            "subtype[disclosure]": codes(LIFECYCLE, "disclose"),
+            "agent[source]": SOURCE,
+            "agent[recipient]": DESTINATION,
+        },
+        rows=(
+            Row("modifierExtension", 0, 0),
+            Row("type", 1, 1, codes(DICOM, "110106")),
+            Row("subtype", 1, ANY),
+            Row("subtype[disclosure]", 1, 1),
+            Row("action", 1, 1, frozenset("R")),
+            Row("outcome", 1, 1),
+            Row("agent", 2, ANY),
+            *machine("agent[source]"),
+            *machine("agent[recipient]"),
+        ),
+    )
+)
 PROFILES: Final[Mapping[str, Profile]] = {
     f"{BASE}Update": UPDATE,
     f"{BASE}PatientUpdate": with_patient(UPDATE),
     f"{BASE}Delete": DELETE,
     f"{BASE}PatientDelete": with_patient(DELETE),
+    f"{BASE}Read": READ,
+    f"{BASE}PatientRead": with_patient(READ),
+    f"{BASE}PrivacyDisclosure.Source": DISCLOSURE,
 }
 
 
@@ -153,6 +181,10 @@ def violations(resource: Mapping[str, Any]) -> list[str]:
         for row in profile.rows
         for each in misses(resource, profile, row)
     ]
+    if f"{BASE}PrivacyDisclosure.Source" in claimed:  # the invariant val-audit-source
+        observer = resource.get("source", {}).get("observer")
+        sources = found([resource], "agent[source]", DISCLOSURE)
+        broken += ["the source is no agent" for each in sources if each.get("who") != observer]
     return [*broken, *(f"{path} is empty" for path in empty_parts(resource))]
 
 

@@ -333,6 +333,7 @@ def test_no_audit_event_of_fhir_shows_a_subject_a_message_a_why_or_a_name():
     admin = world.sharing.admin
     world.person(BEN, name="SECRET-name", email="SECRET@example.org")
     world.reasons(share_request(ANNA, KNEE, es.UserId("nobody"), message=MESSAGE))
+    world.sharing.record_access(BEN, KNEE, VIEW)
     world.narrow(ANNA, KNEE, BEN, permission=VIEW)
     admin.end_by_host(recipient=NURSES, performed_by="admin", why=WHY)
     admin.withdraw(KNEE, performed_by="admin", why=WHY)
@@ -341,10 +342,12 @@ def test_no_audit_event_of_fhir_shows_a_subject_a_message_a_why_or_a_name():
     )
 
     entries = [*admin.history(exam=KNEE).items, *admin.history(user=BEN).items]
+    accesses = admin.accesses(exams=[KNEE]).items
     resources = [each for entry in entries for each in make.of_entry(entry)]
+    resources += map(make.of_access, accesses)
 
     assert {each["subtype"][-1]["code"] for each in resources} == {
-        *("share", "narrow", "end-by-host", "withdraw", "change-user")
+        *("share", "narrow", "end-by-host", "withdraw", "change-user", "access")
     }
     assert "SECRET" not in json.dumps(resources, ensure_ascii=False)
 

@@ -14,9 +14,10 @@ from fhir.resources.R4B.auditevent import AuditEvent
 
 import exam_sharing as es
 from balp import BASE, PROFILES, R4, violations
+from exam_sharing.accesses import Access, Disclosure, disclosures_among
 from exam_sharing.adapters.fhir import AuditEvents
 from exam_sharing.adapters.fhir.codes import KINDS
-from exam_sharing.events import ActRefused, Event, ExamTransferred
+from exam_sharing.events import AccessesPurged, ActRefused, Event, ExamTransferred
 from exam_sharing.history import (
     DirectoryChange,
     GroupChanged,
@@ -25,8 +26,11 @@ from exam_sharing.history import (
     UserChanged,
 )
 from exam_sharing.policy.requests import AccessPurge, Asked, HostEnding
+from exam_sharing.testing import strategies as sharing
+from exam_sharing.testing.edges import TICK
 from world import ANNA, BEN, CARLA, CT, DAY, MR, NURSES, START, World, share_request
 
+DISCLOSURE = f"{BASE}PrivacyDisclosure.Source"
 SYSTEM = "https://portal.example/sharing"
 PORTAL = {"reference": "Device/portal"}
 UNKNOWN = {
@@ -113,12 +117,27 @@ def refused():
 def test_every_kind_of_entry_and_request_is_coded():
     entries = {*get_args(Event), *get_args(DirectoryChange)}
     with_requests = {each for each in entries if "request" in attrs.fields_dict(each)}
+    requests = {*get_args(Asked), AccessPurge}
 
-    assert set(KINDS) == {*(entries - with_requests), *get_args(Asked), AccessPurge}
+    assert set(KINDS) == {*(entries - with_requests), *requests, Access, Disclosure}
     assert len({kind.code for kind in KINDS.values()}) == len(KINDS)
 
 
 CLAIMS = sorted(PROFILES)
+
+
+ACCESS = Access(
+    user=BEN,
+    exam=CT,
+    permission=es.Permission.VIEW,
+    purpose="TREAT",
+    origin="2001:db8::7",
+    window=START,
+    first=START + TICK,
+    last=START + 2 * TICK,
+    count=3,
+)
+(DISCLOSED,) = disclosures_among([ACCESS], lambda _: True)
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +150,13 @@ def samples():
     made = [
         resource
         for patient in (lambda _: None, lambda _: "Patient/7")
-        for entry in entries
-        for resource in maker(patient=patient).of_entry(entry)
+        for make in [maker(patient=patient)]
+        for resource in (
+            *(each for entry in entries for each in make.of_entry(entry)),
+            *(make.of_access(ACCESS), make.of_disclosure(DISCLOSED)),
+        )
     ]
-    return {resource["meta"]["profile"][0]: resource for resource in made}
+    return {each["meta"]["profile"][0]: each for each in made if "meta" in each}
 
 
 def test_every_profile_of_the_table_is_claimed(samples):
@@ -151,12 +173,14 @@ def test_the_table_notices_whatever_is_missing(samples, claim):
             assert violations(resource), row.path
     for name in ("agent", "entity"):
         for index, element in enumerate(samples[claim][name]):
-            if name == "agent" and element["requestor"]:
+            if name == "agent" and element["requestor"] and "network" not in element:
                 continue  # a user need not be there
             resource = copy.deepcopy(samples[claim])
             del resource[name][index]
             required = name == "agent" or element["type"]["code"] in {"1", "2"}
             assert bool(violations(resource)) == required
+            if claim == DISCLOSURE and element["type"].get("code") == "2":
+                continue  # a disclosure needs data, of any type
             for part in ("who", "network", "what", "role", "requestor"):
                 resource = copy.deepcopy(samples[claim])
                 if resource[name][index].pop(part, None) is not None and required:
@@ -166,7 +190,7 @@ def test_the_table_notices_whatever_is_missing(samples, claim):
 @pytest.mark.parametrize(
     ("part", "value"),
     [
-        *(("action", "C"), ("outcome", "4"), ("outcome", ""), ("agent", [])),
+        *(("action", "C"), ("outcome", "5"), ("outcome", ""), ("agent", [])),
         *(("type", {"system": "urn:x", "code": "rest"}), ("subtype", [])),
         ("source", {}),
     ],
@@ -435,6 +459,126 @@ def test_changing_a_resource_changes_no_other():
     assert "changed" not in json.dumps(second)
 
 
+PURPOSES = st.from_regex("[A-Za-z0-9_.:-]{1,64}", fullmatch=True)
+ACCESSES = st.builds(
+    Access,
+    purpose=st.none()
+    | st.sampled_from(["TREAT", "OURS"])
+    | st.from_regex("[A-Za-z0-9_.:-]{1,64}", fullmatch=True),
+    origin=st.none() | sharing.identifiers() | st.ip_addresses().map(str),
+    window=sharing.times(),
+    first=sharing.times(),
+    last=sharing.times(),
+    count=st.integers(1, 10**6),
+)
+LOOKS = ACCESSES | ACCESSES.map(lambda each: disclosures_among([each], lambda _: True)[0])
+
+
+def of_looks(make, looks):
+    return make.of_access(looks) if isinstance(looks, Access) else make.of_disclosure(looks)
+
+
+@given(make=MAKERS, looks=LOOKS)
+def test_accesses_and_disclosures_have_one_valid_resource_that_is_always_the_same(make, looks):
+    resource = of_looks(make, looks)
+
+    AuditEvent.model_validate(resource)
+    assert violations(resource) == []
+    assert resource == of_looks(make, copy.deepcopy(looks))
+    is_claimed = isinstance(looks, Access) or make.patient(looks.exam) is not None
+    assert ("meta" in resource) == is_claimed
+
+
+def test_a_row_of_accesses_is_one_read():
+    resource = maker().of_access(ACCESS)
+
+    assert resource["meta"]["profile"] == [f"{BASE}Read"]
+    assert resource["recorded"] == "2030-01-01T12:00:00.000002+00:00"
+    assert resource["period"] == {
+        "start": "2030-01-01T12:00:00.000001+00:00",
+        "end": "2030-01-01T12:00:00.000002+00:00",
+    }
+    assert resource["purposeOfEvent"][0]["coding"] == [
+        {
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+            "code": "TREAT",
+            "display": "treatment",
+        }
+    ]
+    assert entities(resource) == [("ct", {"permission": "VIEW", "count": "3"})]
+    assert agents(resource) == [
+        ("110152", PORTAL, False),
+        ("110153", PORTAL, False),
+        ("IRCP", user("ben"), True),
+    ]
+    assert resource["agent"][0]["network"] == {"address": "2001:db8::7", "type": "2"}
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        (None, {"network": UNKNOWN}),
+        ("viewer 2", {"name": "viewer 2", "network": UNKNOWN}),
+        ("192.0.2.9", {"network": {"address": "192.0.2.9", "type": "2"}}),
+    ],
+)
+def test_an_origin_is_an_address_or_the_name_of_an_application(origin, expected):
+    client = maker().of_access(attrs.evolve(ACCESS, origin=origin))["agent"][0]
+
+    assert {name: client[name] for name in ("name", "network") if name in client} == expected
+
+
+def test_a_purpose_of_the_hosts_is_a_code_of_its_own():
+    resource = maker().of_access(attrs.evolve(ACCESS, purpose="TEACHING"))
+
+    assert resource["purposeOfEvent"][0]["coding"] == [
+        {"system": f"{SYSTEM}/purposes", "code": "TEACHING"}
+    ]
+    assert "purposeOfEvent" not in maker().of_access(attrs.evolve(ACCESS, purpose=None))
+
+
+def test_a_row_that_grows_keeps_its_id_and_another_has_another():
+    grown = attrs.evolve(ACCESS, last=START + DAY, count=4)
+    other = attrs.evolve(ACCESS, purpose=None)
+
+    ids = [maker().of_access(each)["id"] for each in (ACCESS, grown, other)]
+
+    assert ids[0] == ids[1] != ids[2]
+    grown, other = (
+        attrs.evolve(DISCLOSED, **each) for each in ({"last": START + DAY}, {"exam": MR})
+    )
+    ids = [maker().of_disclosure(each)["id"] for each in (DISCLOSED, grown, other)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_disclosure_is_from_the_portal_to_the_user():
+    resource = maker(patient=lambda _: "Patient/7").of_disclosure(DISCLOSED)
+
+    assert resource["meta"]["profile"] == [DISCLOSURE]
+    assert agents(resource) == [("110153", PORTAL, False), ("110152", user("ben"), True)]
+    assert [each["what"] for each in resource["entity"]] == [
+        {"identifier": {"system": f"{SYSTEM}/exams", "value": "ct"}},
+        {"reference": "Patient/7", "type": "Patient"},
+    ]
+
+
+def test_a_purge_of_accesses_is_a_deletion_in_their_log():
+    request = AccessPurge(before=START, performed_by="host", why="Old.")
+    what = AccessesPurged(at=START, request=request, rows=7)
+    (resource,) = maker(reference=referring).of_entry(Happening(number=1, what=what))
+
+    assert resource["meta"]["profile"] == [f"{BASE}Delete"]
+    assert resource["entity"][0]["what"] == {
+        "identifier": {"system": f"{SYSTEM}/records", "value": "accesses"}
+    }
+    (details,) = (
+        {detail["type"]: detail["valueString"] for detail in each["detail"]}
+        for each in resource["entity"]
+    )
+    before = "2030-01-01T12:00:00.000000+00:00"
+    assert details == {"entry": "events/1", "rows": "7", "before": before}
+
+
 @pytest.mark.parametrize(
     ("settings", "field"),
     [
@@ -457,8 +601,9 @@ def test_settings_of_another_type_are_refused():
         maker(system=1)
     with pytest.raises(es.WrongKind):
         maker(address=None)
-    with pytest.raises(es.WrongKind):
-        maker().of_entry(refused())
+    for make in (maker().of_entry, maker().of_access, maker().of_disclosure):
+        with pytest.raises(es.WrongKind):
+            make(refused())
 
 
 @pytest.mark.parametrize(

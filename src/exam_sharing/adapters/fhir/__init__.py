@@ -1,10 +1,10 @@
-"""The history as AuditEvent resources of FHIR R4, by the profiles of IHE BALP 1.1.
+"""The history and accesses as AuditEvent resources of FHIR R4, by the profiles of IHE BALP 1.1.
 
 It needs no library: a resource is a dictionary, as `json.dumps` takes it.
 
 * No resource shows a name of a person, a message, or the host's words of why an act was done. A
   patient is named where the host's `patient` function names one.
-* The same entry gives the same resources, with the same ids.
+* The same entry or access gives the same resources, with the same ids.
 * A refused act claims no profile, since BALP has profiles of what succeeded. Of the reasons, only
   the codes are shown.
 
@@ -12,6 +12,7 @@ There is no Consent: that a colleague shares an exam is no consent of the patien
 """
 
 import ipaddress
+import json
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 from urllib.parse import urlsplit
@@ -19,7 +20,15 @@ from uuid import NAMESPACE_URL, uuid5
 
 import attrs
 
-from exam_sharing.adapters.fhir.accounts import Account, Details, Part, account_of, instant
+from exam_sharing.accesses import Access, Disclosure
+from exam_sharing.adapters.fhir.accounts import (
+    Account,
+    Details,
+    Part,
+    account_of,
+    account_of_access,
+    instant,
+)
 from exam_sharing.adapters.fhir.codes import (
     ABSENT,
     DATA,
@@ -27,8 +36,8 @@ from exam_sharing.adapters.fhir.codes import (
     GROUP,
     PATIENT,
     PROFILES,
+    PURPOSES,
     REFUSED,
-    REST,
     SERVER_SOURCE,
     SUCCESS,
     USER,
@@ -47,8 +56,10 @@ _FOLDERS: Final[Mapping[type, str]] = {
     GroupId: "groups",
     ExamId: "exams",
     GrantId: "grants",
+    Everything: "records",
 }
 _REFERENCE_PARTS: Final = frozenset({"reference", "identifier", "display"})
+_MACHINE: Final = "1"
 _UNKNOWN: Final[Json] = {"extension": [{"url": ABSENT, "valueCode": "unknown"}]}
 
 
@@ -124,51 +135,92 @@ class AuditEvents:
         account = account_of(entry.what)
         log = "changes" if isinstance(entry.what, DirectoryChange) else "events"
         place = f"{log}/{entry.number}"
-        return tuple(self._resource(account, part, place) for part in account.parts)
+        resources = []
+        for part in account.parts:
+            told = attrs.evolve(part, details={"entry": place, **part.details})
+            resources.append(self._resource(account, told, f"{place}/{subject_key(part.subject)}"))
+        return tuple(resources)
+
+    def of_access(self, access: Access) -> Json:
+        """Return the resource of the accesses that one row counts.
+
+        A row grows while its window is open; its resource keeps the id.
+
+        Raises:
+            InvalidArgument: a function of the host returned no reference.
+        """
+        require_kind("access", access, Access)
+        account = account_of_access(access)
+        return self._resource(account, account.parts[0], f"accesses/{access.id}")
+
+    def of_disclosure(self, disclosure: Disclosure) -> Json:
+        """Return the resource of a disclosure; it claims a profile if `patient` names a patient.
+
+        The id depends on the user, the exam, the purpose and the first time.
+
+        Raises:
+            InvalidArgument: a function of the host returned no reference.
+        """
+        require_kind("disclosure", disclosure, Disclosure)
+        account = account_of_access(disclosure)
+        own = disclosure.user.value, disclosure.exam.value, disclosure.purpose
+        place = json.dumps([*own, instant(disclosure.first)])
+        return self._resource(account, account.parts[0], f"disclosures/{place}")
 
     def _resource(self, account: Account, part: Part, place: str) -> Json:
-        pattern = account.kind.pattern
-        entities = [self._entity(part.subject, DATA, {"entry": place, **part.details})]
+        kind, pattern = account.kind, account.kind.pattern
+        own = coding(f"{self.system}/acts", kind.code, kind.display)
         patient = self._patient(part.subject)
-        if patient is not None:
-            entities.append(_entity({"reference": patient, "type": "Patient"}, PATIENT, {}))
-        entities += (
-            self._entity(who, USER if isinstance(who, UserId) else GROUP, details)
-            for who, details in part.concerned
-        )
+        profile = pattern.profile if patient is None else pattern.patient_profile
         resource: Json = {
             "resourceType": "AuditEvent",
-            "id": str(uuid5(NAMESPACE_URL, f"{self.system}/{place}/{subject_key(part.subject)}")),
-            "type": REST,
-            "subtype": [
-                pattern.interaction,
-                account.kind.security,
-                coding(f"{self.system}/acts", account.kind.code, account.kind.display),
-            ],
+            "id": str(uuid5(NAMESPACE_URL, f"{self.system}/{place}")),
+            "type": pattern.type,
+            "subtype": [each for each in (pattern.subtype, kind.security, own) if each is not None],
             "action": pattern.action,
             "recorded": instant(account.at),
             "outcome": REFUSED if account.refused else SUCCESS,
             "agent": self._agents(account),
             "source": {"observer": self.observer, "type": [SERVER_SOURCE]},
-            "entity": entities,
+            "entity": self._entities(part, patient),
         }
         if account.refused:
             resource["outcomeDesc"] = ", ".join(account.refused)
-        else:
-            name = pattern.name if patient is None else f"Patient{pattern.name}"
-            resource["meta"] = {"profile": [PROFILES + name]}
+        elif profile is not None:
+            resource["meta"] = {"profile": [PROFILES + profile]}
+        if account.period is not None:
+            first, last = account.period
+            resource["period"] = {"start": instant(first), "end": instant(last)}
+        if account.purpose is not None:
+            own_code = {"system": f"{self.system}/purposes", "code": account.purpose}
+            purpose = PURPOSES.get(account.purpose, own_code)
+            resource["purposeOfEvent"] = [{"coding": [purpose]}]
         return cast("Json", _copied(resource))
 
     def _agents(self, account: Account) -> list[Json]:
         pattern, actor, performer = account.kind.pattern, account.actor, account.performed_by
-        client = _agent(pattern.client, self.observer, requestor=actor is None)
+        origin = _origin(account.origin)
+        agents = []
+        if pattern.client is not None:
+            client = _agent(pattern.client, self.observer, requestor=actor is None)
+            agents.append({**client, **origin})
         server = _agent(pattern.server, self.observer)
-        agents = [{**client, "network": _UNKNOWN}, {**server, "network": _network(self.address)}]
+        agents.append({**server, "network": _network(self.address)})
         if actor is not None:
-            agents.append(_agent(pattern.user, self._what(actor), requestor=True))
+            user = _agent(pattern.user, self._what(actor), requestor=True)
+            agents.append(user if pattern.client is not None else {**user, **origin})
         if performer is not None and performer != actor:
             agents.append(_agent(ENTERER, self._what(performer)))
         return agents
+
+    def _entities(self, part: Part, patient: str | None) -> list[Json]:
+        entities = [_entity(self._what(part.subject), DATA, part.details)]
+        if patient is not None:
+            entities.append(_entity({"reference": patient, "type": "Patient"}, PATIENT, {}))
+        for who, details in part.concerned:
+            kind = USER if isinstance(who, UserId) else GROUP
+            entities.append(_entity(self._what(who), kind, details))
+        return entities
 
     def _patient(self, subject: Subject) -> str | None:
         if not isinstance(subject, ExamId):
@@ -176,18 +228,13 @@ class AuditEvents:
         found = self.patient(subject)
         return None if found is None else _without_space("patient", found)
 
-    def _entity(self, named: Subject, kind: tuple[Json, Json], details: Details) -> Json:
-        return _entity(self._what(named), kind, details)
-
     def _what(self, named: Subject) -> Json:
-        if isinstance(named, Everything):
-            system = f"{self.system}/records"
-            return {"identifier": {"system": system, "value": named.name.lower()}}
-        found = None if isinstance(named, GrantId) else self.reference(named)
+        found = None if isinstance(named, GrantId | Everything) else self.reference(named)
         if found is not None:
             return _reference("reference", found)
         system = f"{self.system}/{_FOLDERS[type(named)]}"
-        return {"identifier": {"system": system, "value": named.value}}
+        value = named.name.lower() if isinstance(named, Everything) else named.value
+        return {"identifier": {"system": system, "value": value}}
 
 
 def _copied(part: object) -> object:
@@ -208,6 +255,15 @@ def _agent(of_type: Json, who: Mapping[str, object], *, requestor: bool = False)
     return {"type": {"coding": [of_type]}, "who": who, "requestor": requestor}
 
 
+def _origin(origin: str | None) -> Json:
+    """Return where an agent is: the network of an address, or the name of an application."""
+    if origin is None:
+        return {"network": _UNKNOWN}
+    network = _network(origin)
+    known = network["type"] != _MACHINE
+    return {"network": network} if known else {"name": origin, "network": _UNKNOWN}
+
+
 def _network(address: str) -> Json:
     """Return an address of a network with its type: a URL, an IP address, or a machine name."""
     if "://" in address:
@@ -215,5 +271,5 @@ def _network(address: str) -> Json:
     try:
         ipaddress.ip_address(address)
     except ValueError:
-        return {"address": address, "type": "1"}
+        return {"address": address, "type": _MACHINE}
     return {"address": address, "type": "2"}

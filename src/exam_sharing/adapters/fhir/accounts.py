@@ -1,4 +1,4 @@
-"""What an entry of the history says, by exam, as resources show it: ids and codes, no texts."""
+"""What an entry of the history or an access says, by exam, as resources show it: ids and codes."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -6,6 +6,7 @@ from typing import TypeAlias, assert_never
 
 import attrs
 
+from exam_sharing.accesses import Access, Disclosure
 from exam_sharing.adapters.fhir.codes import KINDS, Kind
 from exam_sharing.events import (
     AccessesPurged,
@@ -56,6 +57,9 @@ class Account:
         actor: who acted; `None` where the history names nobody.
         performed_by: who did it on the actor's behalf.
         refused: the codes of the reasons; empty for what was done.
+        period: the times of the first and the last of several accesses.
+        purpose: the code of the purpose of accesses.
+        origin: from which application or address an exam was accessed.
         parts: one for each exam concerned; one in all if none is.
     """
 
@@ -64,6 +68,9 @@ class Account:
     actor: UserId | None = None
     performed_by: UserId | None = None
     refused: tuple[str, ...] = ()
+    period: tuple[datetime, datetime] | None = None
+    purpose: str | None = None
+    origin: str | None = None
     parts: tuple[Part, ...]
 
 
@@ -83,14 +90,6 @@ def account_of(what: Event | DirectoryChange) -> Account:
             owners = ((what.before, {"owner": "before"}), (what.after, {"owner": "after"}))
             details = _version(what.versions, what.exam)
             part = Part(subject=what.exam, details=details, concerned=owners)
-        case AccessesPurged(request=purge):
-            details = {"before": instant(purge.before), "rows": str(what.rows)}
-            return Account(
-                at=what.at,
-                kind=KINDS[type(purge)],
-                actor=purge.performed_by,
-                parts=(Part(subject=Everything.ACCESSES, details=details),),
-            )
         case UserChanged():
             states = {"active": what.active, "sharing-in-plan": what.sharing_in_plan}
             details = {name: "yes" if holds else "no" for name, holds in states.items()}
@@ -100,9 +99,29 @@ def account_of(what: Event | DirectoryChange) -> Account:
             part = Part(subject=what.group, concerned=members)
         case PrincipalRemoved():
             part = Part(subject=what.principal, concerned=tuple(_members("left", what.left)))
+        case AccessesPurged():
+            request = what.request
+            details = {"rows": str(what.rows), "before": instant(request.before)}
+            part = Part(subject=Everything.ACCESSES, details=details)
+            kind, actor = KINDS[type(request)], request.performed_by
+            return Account(at=what.at, kind=kind, actor=actor, parts=(part,))
         case other:
             assert_never(other)
     return Account(at=what.at, kind=KINDS[type(what)], parts=(part,))
+
+
+def account_of_access(access: Access | Disclosure) -> Account:
+    """Return the account of accesses of a user to an exam."""
+    details = {"permission": access.permission.name, "count": str(access.count)}
+    return Account(
+        at=access.last,
+        kind=KINDS[type(access)],
+        actor=access.user,
+        period=(access.first, access.last),
+        purpose=access.purpose,
+        origin=access.origin if isinstance(access, Access) else None,
+        parts=(Part(subject=access.exam, details=details),),
+    )
 
 
 def instant(at: datetime) -> str:

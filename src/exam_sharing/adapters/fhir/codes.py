@@ -1,10 +1,11 @@
-"""The codes of the resources, as tables: code systems, patterns of BALP, and kinds of entries."""
+"""The codes of the resources, as tables: patterns of BALP, kinds of entries, and purposes."""
 
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 import attrs
 
+from exam_sharing.accesses import Access, Disclosure
 from exam_sharing.events import ExamTransferred
 from exam_sharing.history import GroupChanged, PrincipalRemoved, UserChanged
 from exam_sharing.policy.requests import (
@@ -27,6 +28,7 @@ _DICOM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 _INTERACTION: Final = "http://hl7.org/fhir/restful-interaction"
 _PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 _PROVENANCE: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
+_LIFECYCLE: Final = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
 _ENTITY: Final = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 _ROLE: Final = "http://terminology.hl7.org/CodeSystem/object-role"
 _RESOURCE: Final = "http://hl7.org/fhir/resource-types"
@@ -37,9 +39,10 @@ def coding(system: str, code: str, display: str) -> Json:
     return {"system": system, "code": code, "display": display}
 
 
-REST: Final = coding(
+_REST: Final = coding(
     "http://terminology.hl7.org/CodeSystem/audit-event-type", "rest", "Restful Operation"
 )
+_EXPORT: Final = coding(_DICOM, "110106", "Export")
 SERVER_SOURCE: Final = coding(
     "http://terminology.hl7.org/CodeSystem/security-source-type", "4", "Application Server"
 )
@@ -59,33 +62,66 @@ _SOURCE: Final = coding(_DICOM, "110153", "Source Role ID")
 _DESTINATION: Final = coding(_DICOM, "110152", "Destination Role ID")
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Pattern:
-    """One pattern of BALP: its name, the FHIR interaction and action, and the types of agents."""
+    """One pattern of BALP.
 
-    name: str
-    interaction: Json
+    Attributes:
+        profile: the name of the profile without a patient, if there is one.
+        patient_profile: the name of the profile with a patient.
+        type: the type of the event.
+        subtype: the first subtype of the event.
+        client: the type of the agent that is the client; `None` if the user is the client.
+        server: the type of the agent that is the server.
+        user: the type of the agent that is the user.
+    """
+
+    profile: str | None
+    patient_profile: str
+    type: Json = _REST
+    subtype: Json
     action: str
-    client: Json
+    client: Json | None
     server: Json
     user: Json
 
 
 UPDATE: Final = Pattern(
-    name="Update",
-    interaction=coding(_INTERACTION, "update", "update"),
+    profile="Update",
+    patient_profile="PatientUpdate",
+    subtype=coding(_INTERACTION, "update", "update"),
     action="U",
     client=_SOURCE,
     server=_DESTINATION,
     user=coding(_PARTICIPATION, "AUT", "author (originator)"),
 )
 DELETE: Final = Pattern(
-    name="Delete",
-    interaction=coding(_INTERACTION, "delete", "delete"),
+    profile="Delete",
+    patient_profile="PatientDelete",
+    subtype=coding(_INTERACTION, "delete", "delete"),
     action="D",
     client=coding(_DICOM, "110150", "Application"),
     server=coding(_PROVENANCE, "custodian", "Custodian"),
     user=UPDATE.user,
+)
+READ: Final = Pattern(
+    profile="Read",
+    patient_profile="PatientRead",
+    subtype=coding(_INTERACTION, "read", "read"),
+    action="R",
+    client=_DESTINATION,
+    server=_SOURCE,
+    user=coding(_PARTICIPATION, "IRCP", "information recipient"),
+)
+DISCLOSURE: Final = Pattern(
+    profile=None,
+    patient_profile="PrivacyDisclosure.Source",
+    type=_EXPORT,
+    subtype=coding(_LIFECYCLE, "disclose", "Disclose Record Lifecycle Event"),
+    action="R",
+    client=None,
+    server=_SOURCE,
+    user=_DESTINATION,
 )
 
 _OBJECT_SECURITY: Final = coding(_DICOM, "110135", "Object Security Attributes Changed")
@@ -95,25 +131,45 @@ _USER_SECURITY: Final = coding(_DICOM, "110137", "User security Attributes Chang
 
 @attrs.frozen
 class Kind:
-    """How one kind of entry is coded: by BALP, by DICOM, and by a code of this package."""
+    """How one kind of entry is coded: by BALP, by a code of this package, and by DICOM."""
 
     pattern: Pattern
-    security: Json
     code: str
     display: str
+    security: Json | None = None
 
 
 KINDS: Final[Mapping[type, Kind]] = {
-    ShareRequest: Kind(UPDATE, _OBJECT_SECURITY, "share", "Exam shared"),
-    UnshareRequest: Kind(UPDATE, _OBJECT_SECURITY, "unshare", "Exam unshared"),
-    NarrowRequest: Kind(UPDATE, _OBJECT_SECURITY, "narrow", "Access narrowed"),
-    RevokeRequest: Kind(UPDATE, _OBJECT_SECURITY, "end-grant", "One grant ended"),
-    HostEnding: Kind(UPDATE, _OBJECT_SECURITY, "end-by-host", "Access ended by the host"),
-    Withdrawal: Kind(DELETE, _OBJECT_SECURITY, "withdraw", "Exam withdrawn"),
-    AccessPurge: Kind(DELETE, _OBJECT_SECURITY, "purge", "Accesses purged"),
-    ExamTransferred: Kind(UPDATE, _OBJECT_SECURITY, "transfer", "Owner of an exam changed"),
-    UserChanged: Kind(UPDATE, _USER_SECURITY, "change-user", "User added or changed"),
-    GroupChanged: Kind(UPDATE, _ROLES, "change-group", "Group added or changed"),
-    PrincipalRemoved: Kind(DELETE, _ROLES, "remove", "User or group removed"),
+    ShareRequest: Kind(UPDATE, "share", "Exam shared", _OBJECT_SECURITY),
+    UnshareRequest: Kind(UPDATE, "unshare", "Exam unshared", _OBJECT_SECURITY),
+    NarrowRequest: Kind(UPDATE, "narrow", "Access narrowed", _OBJECT_SECURITY),
+    RevokeRequest: Kind(UPDATE, "end-grant", "One grant ended", _OBJECT_SECURITY),
+    HostEnding: Kind(UPDATE, "end-by-host", "Access ended by the host", _OBJECT_SECURITY),
+    Withdrawal: Kind(DELETE, "withdraw", "Exam withdrawn", _OBJECT_SECURITY),
+    ExamTransferred: Kind(UPDATE, "transfer", "Owner of an exam changed", _OBJECT_SECURITY),
+    UserChanged: Kind(UPDATE, "change-user", "User added or changed", _USER_SECURITY),
+    GroupChanged: Kind(UPDATE, "change-group", "Group added or changed", _ROLES),
+    PrincipalRemoved: Kind(DELETE, "remove", "User or group removed", _ROLES),
+    AccessPurge: Kind(DELETE, "purge", "Accesses purged"),
+    Access: Kind(READ, "access", "Exam viewed or downloaded"),
+    Disclosure: Kind(DISCLOSURE, "disclose", "Exam disclosed"),
 }
-"""By the type of a request, or of an entry that has none."""
+"""By the type of a request, or of what has none."""
+
+_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
+PURPOSES: Final[Mapping[str, Json]] = {
+    code: coding(_REASON, code, display)
+    for code, display in (
+        ("BTG", "break the glass"),
+        ("ETREAT", "Emergency Treatment"),
+        ("HLEGAL", "legal"),
+        ("HMARKT", "healthcare marketing"),
+        ("HOPERAT", "healthcare operations"),
+        ("HPAYMT", "healthcare payment"),
+        ("HRESCH", "healthcare research"),
+        ("PATRQT", "patient requested"),
+        ("PUBHLTH", "public health"),
+        ("TREAT", "treatment"),
+    )
+}
+"""Purposes that HL7 has a code for; any other is a code of the host's."""
