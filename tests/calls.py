@@ -85,7 +85,7 @@ _BATCH = share_request(
 
 
 def _unshare(recipient=BEN, exam=CT, **more):
-    return es.UnshareRequest(actor=ANNA, exam=exam, recipient=recipient, **more)
+    return es.UnshareRequest(**{"actor": ANNA, "exam": exam, "recipient": recipient, **more})
 
 
 def _narrow(**more):
@@ -159,6 +159,10 @@ READS: Final[dict[str, Callable[[es.Sharing], Any]]] = {
     "who looked": lambda s: s.accesses(ANNA, CT),
     "who looked, refused": lambda s: s.accesses(BEN, CT),
     "accesses": lambda s: s.admin.accesses(exams=[CT], user=BEN),
+    "graph": lambda s: s.graph(BEN, CT, preview=_unshare(DAN, actor=BEN)),
+    "graph, refused": lambda s: s.graph(ANNA, NO_EXAM),
+    "whole graph": lambda s: s.admin.graph(CT, preview=_unshare(reshares=es.Reshares.CASCADE)),
+    "whole graph, no such exam": lambda s: s.admin.graph(NO_EXAM),
     "share form": lambda s: s.share_form(BEN, CT),
     "share page": lambda s: s.share_page(BEN, CT),
     "share page, refused": lambda s: s.share_page(ANNA, NO_EXAM),

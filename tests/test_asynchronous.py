@@ -384,6 +384,7 @@ def test_every_method_of_admin_is_awaited():
         assert isinstance(await admin.explain(BEN, VIEW, CT), es.Permitted)
         assert {each.user for each in await admin.who_can(VIEW, CT)} >= {ANNA, BEN}
         assert (await admin.access_at(CT, world.now)).owner == ANNA
+        assert len((await admin.graph(CT)).grants) == len((await sharing.graph(BEN, CT)).grants)
         assert (await admin.history(exam=CT, limit=1)).items
         assert await admin.deliver_notices() == 0
         assert await admin.requeue_notices() == 0

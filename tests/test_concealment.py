@@ -163,6 +163,10 @@ LOOKS: Final[dict[str, Call]] = {
     "share form": lambda s: s.share_form(BEN, TARGET),
     "tabs": lambda s: s.tabs(BEN, TARGET),
     "access list": lambda s: s.access_list(BEN, TARGET),
+    "graph": lambda s: s.graph(BEN, TARGET),
+    "graph with a preview": lambda s: s.graph(
+        BEN, TARGET, preview=es.UnshareRequest(actor=BEN, exam=TARGET, recipient=BEN)
+    ),
     "share page": lambda s: s.share_page(BEN, TARGET),
     "suggest": lambda s: s.suggest(BEN, TARGET, "carla"),
     "recipients": lambda s: s.recipients(BEN, TARGET),
@@ -353,6 +357,7 @@ NAMING_ZOE: Final = done_and_previewed(
     "recipients, the first": lambda s: s.recipients(BEN, CT, limit=2),
     "share form": lambda s: s.share_form(BEN, CT),
     "access list": lambda s: s.access_list(BEN, CT),
+    "graph": lambda s: s.graph(BEN, CT),
     "share page": lambda s: s.share_page(BEN, CT),
 }
 
@@ -440,6 +445,7 @@ ABOUT_THE_WARD: Final = done_and_previewed(
     }
 ) | {
     "access list": lambda s: s.access_list(BEN, CT),
+    "graph": lambda s: s.graph(BEN, CT),
     "share page": lambda s: s.share_page(BEN, CT),
     "suggest": lambda s: s.suggest(BEN, CT, "ward"),
     "recipients": lambda s: s.recipients(BEN, CT),

@@ -303,7 +303,7 @@ def looks():
     texts = st.sampled_from(("t", "the m", "ward", "mole", "c"))
     every = st.just((*EXAMS, SECRET_EXAM))
     pages = st.sampled_from(("visible_to", "shared_with"))
-    of_exams = st.sampled_from(("access_list", "share_form", "share_page", "tabs"))
+    of_exams = st.sampled_from(("access_list", "graph", "share_form", "share_page", "tabs"))
     return st.one_of(
         st.builds(Look, of_exams, st.tuples(exams)),
         st.builds(Look, st.just("suggest"), st.tuples(exams, texts)),
@@ -410,6 +410,9 @@ class Pair:
             portal.act = f"now{number}"
             call = partial(Sharing.preview if preview else perform, request=request)
             answers.append(portal.ask(request if isinstance(request, Look) else call))
+            if preview and hasattr(request, "recipient"):
+                drawn = partial(Sharing.graph, user=ACTOR, exam=request.exam, preview=request)
+                answers[-1] = (answers[-1], portal.ask(drawn))
         assert answers[0] == answers[1]
 
 

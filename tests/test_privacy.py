@@ -214,6 +214,8 @@ def test_answers_hide_private_text():
         sharing.preview(share_request(BEN, KNEE, es.UserId("x"), message=MESSAGE)),
         sharing.share_form(ANNA, KNEE),
         sharing.access_list(ANNA, KNEE),
+        sharing.graph(ANNA, KNEE),
+        admin.graph(KNEE),
         sharing.visible_to(BEN),
         sharing.suggest(ANNA, KNEE, "ca"),
         sharing.recipients(ANNA, KNEE),

@@ -28,6 +28,7 @@ from exam_sharing.errors import (
 from exam_sharing.events import ListedNotice, ShareNotice
 from exam_sharing.exams import Exam, Study, UploadBatch
 from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded, Permission, ShownGrant
+from exam_sharing.graph import DrawnGrant, SharingGraph
 from exam_sharing.history import Happening
 from exam_sharing.identifiers import (
     BatchId,
@@ -87,7 +88,7 @@ from exam_sharing.sharing import Sharing, Viewer
 
 __all__ = ["OWNER", "Access", "AccessAt", "AccessEntry", "AccessList", "AccessListScope", "Admin"]
 __all__ += ["AlreadyExists", "BatchId", "BatchSealed", "CallerError", "Choice", "Conflict"]
-__all__ += ["Denied", "Disclosure", "Effect", "EndedAs", "Ending", "Exam", "ExamId"]
+__all__ += ["Denied", "Disclosure", "DrawnGrant", "Effect", "EndedAs", "Ending", "Exam", "ExamId"]
 __all__ += ["ExamSharingError", "Grant", "GrantId", "Ground", "Group", "GroupId", "Happening"]
 __all__ += ["Holder", "HolderAt", "HostRule", "HowEnded", "InputError", "InvalidArgument"]
 __all__ += ["InvalidInput", "InvalidValue", "ListedGrant", "ListedNotice", "MembershipCycle"]
@@ -95,10 +96,10 @@ __all__ += ["NarrowRequest", "NearMiss", "NoticeId", "NotifierFailed", "Outcome"
 __all__ += ["Permission", "Permitted", "Policy", "Preview", "PrincipalId", "Reason", "ReasonCode"]
 __all__ += ["Refused", "RequestIdReused", "Reshares", "Retries", "RevokeRequest", "Scope"]
 __all__ += ["ShareForm", "ShareId", "ShareNotice", "ShareOutcome", "SharePage", "ShareReceipt"]
-__all__ += ["ShareRequest", "Sharing", "ShownAccess", "ShownGrant", "StoreBusy", "StoreFailed"]
-__all__ += ["Study", "Tab", "Unconfirmed", "UnshareReceipt", "UnshareRequest", "UntilLimit"]
-__all__ += ["UploadBatch", "User", "UserId", "Viewer", "VisibleExam", "WhyNot", "WrongBatch"]
-__all__ += ["WrongKind", "memory", "principal_of"]
+__all__ += ["ShareRequest", "Sharing", "SharingGraph", "ShownAccess", "ShownGrant", "StoreBusy"]
+__all__ += ["StoreFailed", "Study", "Tab", "Unconfirmed", "UnshareReceipt", "UnshareRequest"]
+__all__ += ["UntilLimit", "UploadBatch", "User", "UserId", "Viewer", "VisibleExam", "WhyNot"]
+__all__ += ["WrongBatch", "WrongKind", "memory", "principal_of"]
 
 
 def __dir__() -> list[str]:

@@ -6,12 +6,12 @@ may do and see is in `exam_sharing.sharing`.
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import final
+from typing import final, get_args
 
 import attrs
 
 from exam_sharing.accesses import Access, AccessQuery, Disclosure
-from exam_sharing.acts import accesses, changing, delivering, showing
+from exam_sharing.acts import accesses, changing, delivering, drawing, showing
 from exam_sharing.acts import history as past
 from exam_sharing.acts.cursors import (
     MAX_PAGE,
@@ -23,13 +23,20 @@ from exam_sharing.acts.cursors import (
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.events import ListedNotice
 from exam_sharing.grants import Permission
+from exam_sharing.graph import SharingGraph
 from exam_sharing.history import Happening, Stretch
 from exam_sharing.identifiers import ExamId, NoticeId, PrincipalId, UserId
 from exam_sharing.policy.access import Holder
 from exam_sharing.policy.decisions import Denied, Permitted
 from exam_sharing.policy.past import AccessAt, Moment
 from exam_sharing.policy.plans import UnshareReceipt
-from exam_sharing.policy.requests import AccessPurge, HostEnding, Reshares, Withdrawal
+from exam_sharing.policy.requests import (
+    AccessPurge,
+    EndingRequest,
+    HostEnding,
+    Reshares,
+    Withdrawal,
+)
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import Page
 from exam_sharing.ports import Ports
@@ -43,7 +50,7 @@ from exam_sharing.validation import (
     tuple_of,
 )
 
-__all__ = ["Admin", "require_question"]
+__all__ = ["Admin", "require_fitting_preview", "require_question"]
 
 
 def require_question(user: object, permission: object, exam: object) -> None:
@@ -70,6 +77,13 @@ def access_query(
         before=optional_instant("before", before),
         limit=page_limit(limit),
     )
+
+
+def require_fitting_preview(exam: ExamId, preview: EndingRequest | None) -> None:
+    """Raise an error of ours unless this is a request to end grants on the exam, or `None`."""
+    require_kind("preview", preview, *get_args(EndingRequest), type(None))
+    if getattr(preview, "exam", exam) != exam:
+        raise InvalidArgument("preview", "must name the exam of the graph")
 
 
 def _never() -> bool:
@@ -121,6 +135,20 @@ class Admin:
         if at is not None:
             return past.who_could(self._ports, permission, exam, Moment(at=instant("at", at)))
         return showing.who_can(self._ports, permission, exam, self._now())
+
+    def graph(self, exam: ExamId, *, preview: EndingRequest | None = None) -> SharingGraph:
+        """Return the whole chain of sharing of the exam. Specification: `#chain-of-sharing`.
+
+        It has every grant that was ever made, with its end, also on an exam that was withdrawn or
+        that the host no longer has. `preview` marks the grants that a request would end.
+
+        Raises:
+            Refused: there is no such exam and no sharing of one is kept, or a rule forbids the act.
+            RequestIdReused: the request id was used for another request.
+        """
+        require_kind("exam", exam, ExamId)
+        require_fitting_preview(exam, preview)
+        return drawing.whole_graph(self._ports, self._policy, exam, preview, self._now())
 
     def access_at(self, exam: ExamId, at: datetime) -> AccessAt:
         """Return who could see the exam at a time of the past, with all that gave it to them.

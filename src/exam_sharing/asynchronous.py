@@ -27,6 +27,7 @@ from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ListedNotice
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission
+from exam_sharing.graph import SharingGraph
 from exam_sharing.history import Happening
 from exam_sharing.identifiers import ExamId, NoticeId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy import requests
@@ -202,6 +203,15 @@ class AsyncSharing:
         """Return who has access, as far as the user may see it. Specification: `#access-list`."""
         return await self._run(self._sharing.access_list, user, exam)
 
+    async def graph(
+        self, user: UserId, exam: ExamId, *, preview: requests.EndingRequest | None = None
+    ) -> SharingGraph:
+        """Return how the grants on the access list rest on each other, as far as the user may see.
+
+        Specification: `#chain-of-sharing`.
+        """
+        return await self._run(self._sharing.graph, user, exam, preview=preview)
+
     async def share_page(self, user: UserId, exam: ExamId) -> SharePage:
         """Return the tabs, the share form and the access list, with each fact queried once."""
         return await self._run(self._sharing.share_page, user, exam)
@@ -296,6 +306,12 @@ class AsyncAdmin:
     ) -> tuple[Holder, ...]:
         """Return every user who holds the permission on the exam, in the order of their ids."""
         return await self._bridge.run(self._admin.who_can, permission, exam, at=at)
+
+    async def graph(
+        self, exam: ExamId, *, preview: requests.EndingRequest | None = None
+    ) -> SharingGraph:
+        """Return the whole chain of sharing of the exam. Specification: `#chain-of-sharing`."""
+        return await self._bridge.run(self._admin.graph, exam, preview=preview)
 
     async def access_at(self, exam: ExamId, at: datetime) -> AccessAt:
         """Return who could see the exam at a time of the past, with all that gave it to them."""

@@ -16,14 +16,15 @@ from typing_extensions import override
 
 from exam_sharing import validation
 from exam_sharing.accesses import ShownAccess
-from exam_sharing.acts import accesses, changing, delivering, gathering, showing
+from exam_sharing.acts import accesses, changing, delivering, drawing, gathering, showing
 from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit, page_of
-from exam_sharing.admin import Admin, access_query, require_question
+from exam_sharing.admin import Admin, access_query, require_fitting_preview, require_question
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
 from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import FOREVER, Permission
+from exam_sharing.graph import SharingGraph
 from exam_sharing.identifiers import (
     LONGEST_ACT,
     ExamId,
@@ -395,6 +396,24 @@ class Sharing:
         """
         _require_user_and_exam("user", user, exam)
         return showing.access_list(self._ports, self._policy, user, exam, self._now())
+
+    def graph(
+        self, user: UserId, exam: ExamId, *, preview: requests.EndingRequest | None = None
+    ) -> SharingGraph:
+        """Return how the grants on the access list rest on each other, as far as the user may see.
+
+        `preview` marks the grants that a request of the user would end. Specification:
+        `#chain-of-sharing`.
+
+        Raises:
+            Refused: there is no such exam, the user has no access to it, or a rule forbids the act.
+            RequestIdReused: the request id was used for another request.
+        """
+        _require_user_and_exam("user", user, exam)
+        require_fitting_preview(exam, preview)
+        if preview is not None and preview.actor != user:
+            raise InvalidArgument("preview", "must be a request of the user")
+        return drawing.graph_seen(self._ports, self._policy, user, exam, preview, self._now())
 
     def share_page(self, user: UserId, exam: ExamId) -> SharePage:
         """Return the tabs, the share form and the access list, with each fact queried once.

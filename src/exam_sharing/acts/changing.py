@@ -43,7 +43,7 @@ class _Lost:
     exams: tuple[ExamId, ...]
 
 
-_WOULD_BE: Final = "would-be"
+WOULD_BE: Final = "would-be"
 """Stands for the id of an act in a preview, which shows no ids of grants."""
 
 
@@ -221,15 +221,15 @@ def preview(
     reasons: tuple[Reason, ...] = ()
     if isinstance(request, requests.ShareRequest):
         facts = gathering.share_facts(ports, policy, request, now)
-        decision = decide_share(policy, request, facts, now, _WOULD_BE)
+        decision = decide_share(policy, request, facts, now, WOULD_BE)
         if isinstance(decision, Denied) and decision.codes == {ReasonCode.ATTESTATION_MISSING}:
             # Where the attestation is all that is missing, the effects stand beside it.
             reasons = decision.reasons
             attested = attrs.evolve(request, attested=True, wording=None)
-            decision = decide_share(policy, attested, facts, now, _WOULD_BE)
+            decision = decide_share(policy, attested, facts, now, WOULD_BE)
     else:
         facts = gathering.ending_facts(ports, policy, request, now)
-        decision = decide_ending(policy, request, facts, now, _WOULD_BE)
+        decision = decide_ending(policy, request, facts, now, WOULD_BE)
     if isinstance(decision, Denied):
         return plans.Preview(reasons=reasons or decision.reasons)
     people = gathering.people_affected(ports, decision, facts)
