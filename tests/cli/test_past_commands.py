@@ -1,6 +1,8 @@
-"""The commands about the past: `history` and `who-could`."""
+"""The commands about the past: `history`, `who-could` and `graph`."""
 
 import pytest
+
+from mermaid_texts import read
 
 pytest.importorskip("rich")
 pytest.importorskip("sqlalchemy")
@@ -39,3 +41,38 @@ def test_a_page_of_history_ends_with_how_to_get_the_next(clinic):
     rest = clinic(f"history --exam cd-1 --after {page['next']} --json").document["page"]
     assert page["items"][0]["kind"] == "GrantsEnded"
     assert rest["items"][0]["kind"] == "ExamShared"
+
+
+def test_graph_prints_a_flowchart_that_can_be_piped_into_a_file(clinic):
+    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
+    clinic(f"share cd-1 --as ben --with carla {CONFIRMED}")
+    drawn = clinic("graph cd-1").out
+    nodes, links = read(drawn)
+    assert [label for _, label in nodes.values()] == [
+        "exam cd-1|owner Anna Kovács (anna)",
+        "from Anna Kovács (anna)|to user Ben (ben)|VIEW without end",
+        "from Ben (ben)|to user Carla (carla)|VIEW without end",
+    ]
+    assert links == [("n0", "-->", "n1"), ("n1", "-->", "n2")]
+    assert "more" in read(clinic("graph cd-1 --limit 1").out)[0]
+
+    document = clinic("graph cd-1 --ids --json").document
+    assert document["kind"] == "graph"
+    assert document["graph"]["names"] == {}
+    assert [each["grant"]["recipient"] for each in document["graph"]["grants"]] == [
+        {"user": "ben"},
+        {"user": "carla"},
+    ]
+    assert "Kov" not in document["mermaid"]
+
+
+def test_graph_marks_what_an_unshare_would_end(clinic):
+    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
+    clinic(f"share cd-1 --as ben --with carla {CONFIRMED}")
+    marked = read(clinic("graph cd-1 --as anna --from ben --cascade").out)[0]
+    assert [style for style, _ in marked.values()] == ["owned", "due", "due"]
+    marked = read(clinic("graph cd-1 --as anna --from ben --keep").out)[0]
+    assert [style for style, _ in marked.values()] == ["owned", "due", "given"]
+    assert "NO_SUCH_GRANT" in clinic("graph cd-1 --as anna --from group:nobody", code=1).err
+    assert "give both --as and --from" in clinic("graph cd-1 --as anna", code=1).err
+    assert "give both --as and --from" in clinic("graph cd-1 --cascade", code=1).err

@@ -205,6 +205,13 @@ def _reshares(each: es.Reshares, meaning: str) -> parsing.Argument:
     return flag(option, meaning, dest="reshares", action="store_const", const=each)
 
 
+RESHARES: Final = parsing.one_of(
+    _reshares(es.Reshares.CASCADE, "end their re-shares too, as far as they rest on this"),
+    _reshares(es.Reshares.RESTRICT, "do nothing if that would end one of their re-shares"),
+    _reshares(es.Reshares.KEEP, "keep their re-shares"),
+)
+
+
 @portal_command(
     "unshare",
     "unshare an exam from a user or a group",
@@ -216,11 +223,7 @@ def _reshares(each: es.Reshares, meaning: str) -> parsing.Argument:
         dest="recipient",
         required=True,
     ),
-    parsing.one_of(
-        _reshares(es.Reshares.CASCADE, "end their re-shares too, as far as they rest on this"),
-        _reshares(es.Reshares.RESTRICT, "do nothing if that would end one of their re-shares"),
-        _reshares(es.Reshares.KEEP, "keep their re-shares"),
-    ),
+    RESHARES,
     epilog="""\
 Who shared may take that back; the owner may take back everything; users may give up what was given
 to themselves. Re-shares by the recipient are kept unless an option decides otherwise.

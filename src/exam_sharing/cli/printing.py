@@ -226,6 +226,7 @@ class Reply:
         show: returns what it looks like on a terminal.
         done: what was done when there is such a reply; `None` where nothing was.
         is_yes: whether it answers yes to what was asked; otherwise the command ends with 1.
+        verbatim: it is shown line by line as it is, however long its lines are.
     """
 
     kind: str
@@ -233,6 +234,7 @@ class Reply:
     show: Callable[[Words], Shown]
     done: str | None = attrs.field(default=None, kw_only=True)
     is_yes: bool = attrs.field(default=True, kw_only=True)
+    verbatim: bool = attrs.field(default=False, kw_only=True)
 
 
 def document(**content: object) -> str:
@@ -315,7 +317,7 @@ def print_reply(reply: Reply, arguments: Namespace, words: Words) -> ExitCode:
         if arguments.json:
             print(document(**plain(reply)))
         else:
-            open_console().print(reply.show(words))
+            open_console().print(reply.show(words), soft_wrap=reply.verbatim)
     return ExitCode.DONE if reply.is_yes else ExitCode.FAILED
 
 
