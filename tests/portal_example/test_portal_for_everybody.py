@@ -11,6 +11,7 @@ require_browser()
 
 from playwright.sync_api import expect  # noqa: E402
 
+from mermaid_texts import read  # noqa: E402
 from portal_browsers import (  # noqa: E402
     PATIENCE,
     access_list,
@@ -40,6 +41,32 @@ TOO_SMALL = """() => [...document.querySelectorAll("main button, main label:has(
 
 TWICE = """() => [...document.querySelectorAll("[id]")].map((each) => each.id)
     .filter((each, at, all) => all.indexOf(each) !== at)"""
+
+
+def test_the_share_tab_shows_how_an_exam_was_passed_on(people):
+    anna, jose = people("Anna", ITS_SHARE_TAB, viewport=PHONE), people("José")
+    share(anna, "José Núñez")
+    jose.get_by_role("link", name="Shared with me").click()
+    open_exam(jose, EXAM, "Share")
+    share(jose, "Maëlle Lefèvre")
+    share(anna, "Radiology")
+
+    anna.get_by_text("How it was passed on").click()
+    steps = anna.get_by_role("list", name="How it was passed on").get_by_role("listitem")
+    expect(steps).to_have_text(
+        [
+            "Anna Kovács shared with Radiology: view",
+            "Anna Kovács shared with José Núñez: view",
+            "José Núñez shared with Maëlle Lefèvre: view",
+        ],
+        use_inner_text=True,
+    )
+    left = [each.evaluate("each => each.getBoundingClientRect().left") for each in steps.all()]
+    assert left[0] == left[1] < left[2]
+    assert anna.evaluate(WIDER) <= 0
+    nodes, links = read(anna.locator("details pre").inner_text() + "\n")
+    assert nodes["n1"] == ("given", "from Anna Kovács|to group Radiology|VIEW without end")
+    assert len(links) == 3
 
 
 def test_unsharing_ends_what_another_person_is_looking_at(people):

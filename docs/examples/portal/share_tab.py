@@ -1,6 +1,7 @@
 """What the Share tab shows: the form, the list of recipients, previews, the access list."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from exam_sharing import (
 )
 from exam_sharing.identifiers import principal_of
 from exam_sharing.policy.plans import Effect, Names
+from portal.chain import name_in, steps
 from portal.forms import carried, text_of
 from portal.opening import Portal
 from portal.pages import studies
@@ -51,6 +53,7 @@ class ShareTab:
             raise HTTPException(403, web.ENGLISH["SHARING_NOT_IN_PLAN"])
         hidden = web.hidden_fields(found.form, found.request_id) | {"actor": self.user.value}
         along = studies(self.portal, found.form.exams)
+        graph = self.portal.sharing.graph(self.user, self.exam)
         return self._page(
             "share.html",
             200 if answer is None else answer.status,
@@ -59,6 +62,8 @@ class ShareTab:
             form=found.form,
             along=[along[each] for each in found.form.exams if each in along],
             access=found.access_list,
+            chain=list(steps(graph)),
+            flowchart=graph.mermaid(name=partial(name_in, graph)),
             hidden=list(hidden.items()),
             errors={} if answer is None else at_fields(answer),
             filled=self._filled(sent, hidden),
