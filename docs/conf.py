@@ -23,7 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from public_names import attrs_signature  # noqa: E402  beside this file
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "rules_page"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "graph_page",
+    "rules_page",
+]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
@@ -31,6 +37,9 @@ html_title = f"exam_sharing {release}"
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+
+# The one script that pages load from elsewhere, to draw flowcharts; without it they are text.
+mermaid_version = "11.17.2"
 
 # Docstrings are written as Markdown is: single backticks are code.
 default_role = "code"
