@@ -12,13 +12,18 @@ purify.sanitize = (text) => text;
 const { default: mermaid } = await import(new URL("mermaid/dist/mermaid.core.mjs", folder));
 await mermaid.parse("flowchart TD\n n0");
 
+// Until a picture is drawn, the number of a character has a form of Mermaid's own.
+const decoded = (line) =>
+  line
+    .replace(/ﬂ°°(\d+)¶ß/g, (_, number) => String.fromCodePoint(number))
+    .replaceAll("\u2060", "");
+
 for await (const line of createInterface({ input: process.stdin })) {
   const { type, db } = await mermaid.mermaidAPI.getDiagramFromText(JSON.parse(line));
   const nodes = [...db.getVertices().values()].map((node) => [
     node.id,
     node.classes,
-    // Mermaid's own form of the number of a character, until the picture is drawn.
-    node.text.replace(/ﬂ°°(\d+)¶ß/g, (_, number) => String.fromCodePoint(number)),
+    node.text.split("<br/>").map(decoded),
     node.link ?? node.haveCallback ?? null,
   ]);
   const links = db.getEdges().map((edge) => [edge.start, edge.text, edge.end]);

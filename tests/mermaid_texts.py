@@ -7,6 +7,8 @@ import exam_sharing as es
 from exam_sharing.graph import DrawnGrant
 from exam_sharing.validation import BIDI_CONTROLS
 
+JOINER = "\u2060"
+"""A character that is not seen."""
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 HOSTILE = [
     '"]; click n0 "javascript:alert(1)"',
@@ -28,6 +30,10 @@ HOSTILE = [
     "日本 שלום é e\u0301 👩\u200d⚕️",
     "a - b -- c --> d -.-> e ==> f ::: g @{ shape: x } & h",
     "subgraph s; direction LR",
+    "direction  TB",
+    "$$x^2$$",
+    "fa:fa-user fab:fa-twitter",
+    "accTitle: x accDescr: y title: z",
     "user ben<br/>VIEW",
 ]
 
@@ -66,6 +72,7 @@ def shown_as(name):
     """Return how a name must look in a picture."""
     line = " ".join(name.split())
     line = line if len(line) <= 255 else f"{line[:255]}…"
+    line = line.replace(JOINER, "")
     return "".join("\ufffd" if _is_unreadable(each) else each for each in line)
 
 
@@ -97,7 +104,7 @@ def read(text):
             assert not re.search(r"[ﬂß]|--|(?<![0-9A-Za-z])-", label)
             assert node not in nodes
             parts = [decoded(part) for part in label.split("<br/>")]
-            nodes[node] = style, "|".join(parts)
+            nodes[node] = style, "\n".join(parts)
         elif found := _LINK.fullmatch(line):
             links.append(found.groups())
             assert {links[-1][0], links[-1][2]} <= nodes.keys()
@@ -107,4 +114,4 @@ def read(text):
 
 
 def decoded(label):
-    return re.sub(r"#(\d+);", lambda found: chr(int(found[1])), label)
+    return re.sub(r"#(\d+);", lambda found: chr(int(found[1])), label).replace(JOINER, "")

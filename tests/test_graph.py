@@ -127,21 +127,21 @@ def test_operators_see_how_each_grant_ended():
     next_day, later = ((START + n * DAY).strftime("%Y-%m-%d %H:%M UTC") for n in (1, 2))
     nodes, links = read(graph.mermaid())
     assert nodes == {
-        "n0": ("owned", "exam ct|owner anna"),
-        "n1": ("over", f"from anna|to user ben|VIEW without end|ended NARROWED {day}|by anna"),
-        "n2": ("given", f"from anna|to user ben|VIEW until {later}"),
-        "n3": ("over", f"from ben|to user carla|VIEW until {next_day}|expired"),
-        "n4": (
+        "n0": ("owned", "exam ct\nowner anna"),
+        "n1": ("over", f"from anna\nto user ben\nVIEW without end\nended NARROWED {day}\nby anna"),
+        "n2": ("over", f"from ben\nto user carla\nVIEW until {next_day}\nexpired"),
+        "n3": (
             "over",
-            f"from carla|to user dan|VIEW until {next_day}|ended UNSHARED {day}|by anna",
+            f"from carla\nto user dan\nVIEW until {next_day}\nended UNSHARED {day}\nby anna",
         ),
+        "n4": ("given", f"from anna\nto user ben\nVIEW until {later}"),
     }
     assert links == [
         ("n0", "-->", "n1"),
-        ("n0", "-->", "n2"),
-        ("n1", "-->", "n3"),
-        ("n3", "-->", "n4"),
-        ("n1", "-. narrowed to .->", "n2"),
+        ("n1", "-->", "n2"),
+        ("n2", "-->", "n3"),
+        ("n0", "-->", "n4"),
+        ("n1", "-. narrowed to .->", "n4"),
     ]
 
 
@@ -158,7 +158,19 @@ def test_a_withdrawn_exam_and_one_that_the_host_deleted_have_a_graph_for_operato
     assert codes(refusal(world.sharing.graph, ANNA, CT)) == [es.ReasonCode.EXAM_NOT_FOUND]
     assert codes(refusal(world.sharing.admin.graph, NO_EXAM)) == [es.ReasonCode.EXAM_NOT_FOUND]
     deleted = attrs.evolve(graph, owner=None, withdrawn=False)
-    assert "owner unknown" in deleted.mermaid()
+    assert "exam ct<br/>the host no longer has it" in deleted.mermaid()
+
+
+def test_an_end_that_names_nobody_is_drawn_without_a_name():
+    world = passed_on()
+    world.unshare(ANNA, CT, DAN)
+    graph = world.sharing.admin.graph(CT)
+    *others, last = graph.grants
+    swept = attrs.evolve(last.ending, how=es.HowEnded.EXPIRED, by=None)
+    nodes, _ = read(
+        attrs.evolve(graph, grants=(*others, attrs.evolve(last, ending=swept))).mermaid()
+    )
+    assert nodes["n3"][1].splitlines()[-1].startswith("ended EXPIRED")
 
 
 def test_a_preview_marks_what_would_end_and_how():
@@ -181,7 +193,7 @@ def test_a_preview_marks_what_would_end_and_how():
     assert marks(narrowed) == {"ben": None, "carla": "NARROWED", "dan": "NARROWED"}
     nodes, _ = read(narrowed.mermaid())
     assert nodes["n2"][0] == "due"
-    assert nodes["n2"][1].endswith("|would end NARROWED")
+    assert nodes["n2"][1].endswith("\nwould end NARROWED")
     assert world.grants(CT) == passed_on().grants(CT)
 
 
@@ -218,7 +230,7 @@ def test_a_preview_must_fit_the_graph():
 
 def test_a_graph_without_grants_is_the_exam_and_its_owner():
     assert read(World().sharing.graph(ANNA, CT).mermaid()) == (
-        {"n0": ("owned", "exam ct|owner anna")},
+        {"n0": ("owned", "exam ct\nowner anna")},
         [],
     )
 
@@ -266,7 +278,7 @@ def test_no_name_is_read_as_more_than_text(names):
     assert len(links) == len(names)
     for number, name in enumerate(names):
         _, label = nodes[f"n{number + 1}"]
-        assert label.split("|")[1] == f"to user {shown_as(name) or number}"
+        assert label.split("\n")[1] == f"to user {shown_as(name) or number}"
 
 
 def test_what_is_marked_and_what_stands_is_drawn_first_and_the_rest_is_counted():
@@ -279,13 +291,13 @@ def test_what_is_marked_and_what_stands_is_drawn_first_and_the_rest_is_counted()
     graph = world.sharing.admin.graph(CT, preview=unshare(ANNA, EVA))
     nodes, links = read(graph.mermaid(limit=2))
 
-    assert [label.split("|")[1] for _, label in nodes.values()] == [
+    assert [label.split("\n")[1] for _, label in nodes.values()] == [
         "owner anna",
         "to user carla",
         "to user eva",
         "3 grants",
     ]
-    assert nodes["more"] == ("over", "Left out|3 grants|3 links")
+    assert nodes["more"] == ("over", "Left out\n3 grants\n3 links")
     assert links == [("n0", "-->", "n1"), ("n0", "-->", "n2")]
     assert graph.mermaid(limit=2) == graph.mermaid(limit=2)
 
@@ -302,7 +314,7 @@ def test_every_drawn_grant_keeps_a_link_when_there_are_too_many():
     assert {target for _, _, target in links} == {node for node in nodes if node[1:].isdigit()} - {
         "n0"
     }
-    assert nodes["more"] == ("over", "Left out|0 grants|760 links")
+    assert nodes["more"] == ("over", "Left out\n0 grants\n760 links")
 
 
 def test_long_names_leave_out_more_grants():
@@ -310,7 +322,7 @@ def test_long_names_leave_out_more_grants():
     text = graph.mermaid(name=graph.names.__getitem__)
     assert len(text) <= LONGEST_TEXT
     _, label = read(text)[0]["more"]
-    assert re.fullmatch(r"Left out\|1\d\d grants\|1\d\d links", label)
+    assert re.fullmatch(r"Left out\n1\d\d grants\n1\d\d links", label)
 
 
 def test_a_graph_of_many_grants_is_bounded_and_quick():

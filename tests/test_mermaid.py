@@ -69,4 +69,4 @@ def test_mermaid_reads_the_nodes_and_links_that_we_wrote_and_no_more(parsed, nam
     assert [node for node, *_ in found["nodes"]] == list(ours)
     for node, classes, label, acts in found["nodes"]:
         style, written = ours[node]
-        assert (classes, label.split("<br/>"), acts) == ([style], written.split("|"), None)
+        assert (classes, label, acts) == ([style], written.split("\n"), None)

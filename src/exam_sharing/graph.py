@@ -4,8 +4,8 @@ A `SharingGraph` is a value. Its `mermaid` is a flowchart in the language of Mer
 hosts, wikis and editors draw. Specification: `#chain-of-sharing`.
 
 INVARIANT: names and ids stand only inside of quoted labels, at the end of a line. There, whatever
-is not a letter, a digit or a space is written as the number of its character, so that neither
-Mermaid nor Markdown nor HTML can read it as more than text. The names of nodes are made here.
+is not a letter or a digit is written as the number of its character, so that neither Mermaid nor
+Markdown nor HTML can read it as more than text. The names of nodes are made here.
 """
 
 import re
@@ -32,8 +32,8 @@ MOST_LINKS: Final = 500
 """Mermaid draws no more by default (`maxEdges`)."""
 LONGEST_TEXT: Final = 50_000
 """Mermaid draws no longer text by default (`maxTextSize`)."""
-_REST: Final = 17_000
-"""So much of the text is for the exam, the links and the styles."""
+_REST: Final = 17_500
+"""So much of the text is for the links and the styles."""
 
 NameOf: TypeAlias = Callable[[PrincipalId], str]
 
@@ -146,12 +146,15 @@ class _Drawing:
 
     def _exam(self) -> str:
         owner, exam = self._graph.owner, _written(str(self._graph.exam))
-        has = "owner unknown" if owner is None else f"owner {self._text(owner)}"
-        return _node((f"exam {exam}", has, "withdrawn" * self._graph.withdrawn), "owned")
+        lines = [
+            f"exam {exam}",
+            "the host no longer has it" if owner is None else f"owner {self._text(owner)}",
+        ]
+        return _node([*lines, "withdrawn"] if self._graph.withdrawn else lines, "owned")
 
     def _chosen(self, limit: int) -> Iterator[tuple[GrantId, str]]:
         """Yield the grants that are drawn, with their nodes."""
-        room = LONGEST_TEXT - _REST
+        room = LONGEST_TEXT - _REST - len(self._exam())
         for each in sorted(self._graph.grants, key=_rank)[:limit]:
             node = self._grant(each)
             room -= len(f"  n999{node}\n")
@@ -213,9 +216,10 @@ def _links(graph: SharingGraph) -> Iterator[_Link]:
         else:
             for source in sorted(grant.basis & places.keys(), key=places.__getitem__):
                 yield source, grant.id, "-->"
+    for each in graph.grants:
         for new in () if each.ending is None else each.ending.replaced_by:
             if new in places:
-                yield grant.id, new, "-. narrowed to .->"
+                yield each.grant.id, new, "-. narrowed to .->"
 
 
 def _rank(drawn: DrawnGrant) -> int:
@@ -223,7 +227,7 @@ def _rank(drawn: DrawnGrant) -> int:
 
 
 def _node(lines: Iterable[str], style: str) -> str:
-    return f'["{"<br/>".join(filter(None, lines))}"]:::{style}'
+    return f'["{"<br/>".join(lines)}"]:::{style}'
 
 
 def _until(until: datetime | None) -> str:
@@ -231,14 +235,17 @@ def _until(until: datetime | None) -> str:
 
 
 def _time(at: datetime) -> str:
-    return _written(f"{at:%Y-%m-%d %H:%M} UTC")
+    return f"{at:%Y-%m-%d %H}#58;{at:%M} UTC"
 
 
 _UNREAD: Final = re.compile(f"[\0-\x1f\x7f-\x9f\ud800-\udfff{''.join(sorted(BIDI_CONTROLS))}]")
 """What cannot be shown, or turns around what stands beside it."""
-_READ_AS_MORE: Final = re.compile(
-    # Mermaid writes the numbers of characters with two letters of their own in between.
-    r"[^\w\- ]|[_\ufb02\xdf]|[\U00010000-\U0010ffff]|-(?![0-9A-Za-z])|(?<![0-9A-Za-z])-"
+_PART_OF_MORE: Final = re.compile("[$:]")
+"""What Mermaid reads as more after it has read the numbers: `$$x$$` and `fa:fa-user`."""
+_NUMBERED: Final = re.compile(
+    # Mermaid writes the numbers of characters with two letters of their own in between, and reads
+    # some words with a space behind them wherever they stand.
+    r"[^\w\-]|[_\ufb02\xdf]|[\U00010000-\U0010ffff]|-(?![0-9A-Za-z])|(?<![0-9A-Za-z])-"
 )
 
 
@@ -246,4 +253,6 @@ def _written(text: str) -> str:
     """Return a text as Mermaid shows it and takes for nothing else, at most as long as an id."""
     line = " ".join(text.split())
     line = line if len(line) <= MAX_IDENTIFIER_LENGTH else f"{line[:MAX_IDENTIFIER_LENGTH]}…"
-    return _READ_AS_MORE.sub(lambda found: f"#{ord(found[0])};", _UNREAD.sub("\ufffd", line))
+    # A word joiner is not seen, and keeps two characters apart.
+    apart = _PART_OF_MORE.sub("\\g<0>\u2060", _UNREAD.sub("\ufffd", line))
+    return _NUMBERED.sub(lambda found: f"#{ord(found[0])};", apart)

@@ -49,9 +49,9 @@ def test_graph_prints_a_flowchart_that_can_be_piped_into_a_file(clinic):
     drawn = clinic("graph cd-1").out
     nodes, links = read(drawn)
     assert [label for _, label in nodes.values()] == [
-        "exam cd-1|owner Anna Kovács (anna)",
-        "from Anna Kovács (anna)|to user Ben (ben)|VIEW without end",
-        "from Ben (ben)|to user Carla (carla)|VIEW without end",
+        "exam cd-1\nowner Anna Kovács (anna)",
+        "from Anna Kovács (anna)\nto user Ben (ben)\nVIEW without end",
+        "from Ben (ben)\nto user Carla (carla)\nVIEW without end",
     ]
     assert links == [("n0", "-->", "n1"), ("n1", "-->", "n2")]
     assert "more" in read(clinic("graph cd-1 --limit 1").out)[0]

@@ -16,7 +16,7 @@ LABELS = """async text => {
     document.body.innerHTML = svg;
     return Array.from(document.querySelectorAll(".node"), node => {
         for (const line of node.querySelectorAll("br")) line.replaceWith("\\n");
-        return node.textContent.trim();
+        return node.textContent.replaceAll("\u2060", "").trim();
     });
 }"""
 

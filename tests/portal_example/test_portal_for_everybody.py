@@ -65,7 +65,7 @@ def test_the_share_tab_shows_how_an_exam_was_passed_on(people):
     assert left[0] == left[1] < left[2]
     assert anna.evaluate(WIDER) <= 0
     nodes, links = read(anna.locator("details pre").inner_text() + "\n")
-    assert nodes["n1"] == ("given", "from Anna Kovács|to group Radiology|VIEW without end")
+    assert nodes["n1"] == ("given", "from Anna Kovács\nto group Radiology\nVIEW without end")
     assert len(links) == 3
 
 

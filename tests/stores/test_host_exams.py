@@ -348,7 +348,14 @@ def test_acts_on_a_deleted_exam_are_refused_as_not_found(gone, user):
         reasons = refusal(gone.sharing.revoke, es.RevokeRequest(actor=user, grant=grant.id))
         assert codes(reasons) == [es.ReasonCode.NO_SUCH_GRANT]
     assert codes(refusal(gone.sharing.admin.who_can, VIEW, CT)) == not_found
+    assert codes(refusal(gone.sharing.graph, user, CT)) == not_found
     assert gone.grants(CT) == grants
+
+
+def test_operators_see_the_chain_of_a_deleted_exam_without_its_owner(gone):
+    graph = gone.sharing.admin.graph(CT)
+    assert graph.owner is None
+    assert [each.grant.id for each in graph.grants] == [grant.id for grant in gone.grants(CT)]
 
 
 def test_unseen_unknown_and_withdrawn_exams_cost_the_host_the_same_questions(world, monkeypatch):

@@ -57,7 +57,10 @@ def whole_chain(
 ) -> SharingGraph:
     """Return the whole chain without names, ended grants included, for operators."""
     endings: dict[GrantId, Ending] = {each.grant.id: each.ending for each in sharing.ended}
+    # A replacement has the version of the grant that it replaced, and was made when that one ended.
+    made = {new: each.ending.version for each in sharing.ended for new in each.ending.replaced_by}
     grants = in_order((*sharing.grants, *(each.grant for each in sharing.ended)))
+    grants.sort(key=lambda grant: made.get(grant.id, grant.version))
 
     def drawn(grant: Grant) -> DrawnGrant:
         ending = endings.get(grant.id)
