@@ -74,5 +74,6 @@ def test_graph_marks_what_an_unshare_would_end(clinic):
     marked = read(clinic("graph cd-1 --as anna --from ben --keep").out)[0]
     assert [style for style, _ in marked.values()] == ["owned", "due", "given"]
     assert "NO_SUCH_GRANT" in clinic("graph cd-1 --as anna --from group:nobody", code=1).err
-    assert "give both --as and --from" in clinic("graph cd-1 --as anna", code=1).err
-    assert "give both --as and --from" in clinic("graph cd-1 --cascade", code=1).err
+    for misused in ("--as anna", "--from ben", "--cascade"):
+        told = clinic(f"graph cd-1 {misused}", code=2).err
+        assert "--as and --from must be given together" in told

@@ -5,7 +5,7 @@ from argparse import Namespace
 import attrs
 
 import exam_sharing as es
-from exam_sharing.cli.commands import CommandFailed, Portal, names_in
+from exam_sharing.cli.commands import Portal, names_in
 from exam_sharing.cli.grants import RESHARES
 from exam_sharing.cli.parsing import EXAM, argument, flag, principal, user, whole_number
 from exam_sharing.cli.printing import Reply, portal_command
@@ -52,7 +52,7 @@ def _preview(arguments: Namespace, portal: Portal) -> es.UnshareRequest | None:
     if actor is None and recipient is None and arguments.reshares is None:
         return None
     if actor is None or recipient is None:
-        raise CommandFailed("give both --as and --from to mark what an unshare would end")
+        raise es.InvalidInput("--as and --from", "must be given together")
     portal.require_known("--as", actor)
     return es.UnshareRequest(
         actor=actor, exam=arguments.exam, recipient=recipient, reshares=arguments.reshares
