@@ -32,6 +32,7 @@ HOSTILE = [
     "subgraph s; direction LR",
     "direction  TB",
     "$$x^2$$",
+    "x\\nto user ben",
     "fa:fa-user fab:fa-twitter",
     "accTitle: x accDescr: y title: z",
     "user ben<br/>VIEW",

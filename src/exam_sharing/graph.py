@@ -240,8 +240,9 @@ def _time(at: datetime) -> str:
 
 _UNREAD: Final = re.compile(f"[\0-\x1f\x7f-\x9f\ud800-\udfff{''.join(sorted(BIDI_CONTROLS))}]")
 """What cannot be shown, or turns around what stands beside it."""
-_PART_OF_MORE: Final = re.compile("[$:]")
-"""What Mermaid reads as more after it has read the numbers: `$$x$$` and `fa:fa-user`."""
+_PART_OF_MORE: Final = re.compile(r"[$:\\\ufb02\xb6]")
+"""What begins something that Mermaid reads after the numbers: formulas, icons, line breaks, and
+its own form of numbers."""
 _NUMBERED: Final = re.compile(
     # Mermaid writes the numbers of characters with two letters of their own in between, and reads
     # some words with a space behind them wherever they stand.
