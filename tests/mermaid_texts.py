@@ -71,9 +71,8 @@ def graph_of(names):
 
 def shown_as(name):
     """Return how a name must look in a picture."""
-    line = " ".join(name.split())
+    line = " ".join(name.replace(JOINER, "").split())
     line = line if len(line) <= 255 else f"{line[:255]}…"
-    line = line.replace(JOINER, "")
     return "".join("\ufffd" if _is_unreadable(each) else each for each in line)
 
 

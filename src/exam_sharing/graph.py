@@ -240,6 +240,8 @@ def _time(at: datetime) -> str:
 
 _UNREAD: Final = re.compile(f"[\0-\x1f\x7f-\x9f\ud800-\udfff{''.join(sorted(BIDI_CONTROLS))}]")
 """What cannot be shown, or turns around what stands beside it."""
+_JOINER: Final = "\u2060"
+"""The word joiner: it is not seen, and keeps two characters apart."""
 _PART_OF_MORE: Final = re.compile(r"[$:\\\ufb02\xb6]")
 """What begins something that Mermaid reads after the numbers: formulas, icons, line breaks, and
 its own form of numbers."""
@@ -252,8 +254,7 @@ _NUMBERED: Final = re.compile(
 
 def _written(text: str) -> str:
     """Return a text as Mermaid shows it and takes for nothing else, at most as long as an id."""
-    line = " ".join(text.split())
+    line = " ".join(text.replace(_JOINER, "").split())
     line = line if len(line) <= MAX_IDENTIFIER_LENGTH else f"{line[:MAX_IDENTIFIER_LENGTH]}…"
-    # A word joiner is not seen, and keeps two characters apart.
-    apart = _PART_OF_MORE.sub("\\g<0>\u2060", _UNREAD.sub("\ufffd", line))
+    apart = _PART_OF_MORE.sub(rf"\g<0>{_JOINER}", _UNREAD.sub("\ufffd", line))
     return _NUMBERED.sub(lambda found: f"#{ord(found[0])};", apart)
