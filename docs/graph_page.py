@@ -47,7 +47,7 @@ class SharingGraph(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Return the drawing of the chain in the argument."""
         text = drawn(directives.choice(self.arguments[0], tuple(CHAINS)))
-        return self.parse_text_to_nodes(f"```{{mermaid}}\n{text}```\n")
+        return self.parse_text_to_nodes(f"```{{mermaid}}\n{text}\n```\n")
 
 
 def setup(app: "Sphinx") -> ExtensionMetadata:

@@ -92,7 +92,7 @@ class SharingGraph:
             raise InvalidInput("limit", f"must be a whole number from 1 to {MOST_LINKS}")
         if name is not None:
             require_callable("name", name)
-        return "\n".join(_Drawing(self, str if name is None else name, limit).lines()) + "\n"
+        return "\n".join(_Drawing(self, str if name is None else name, limit).lines())
 
 
 def principals_in(graph: SharingGraph) -> frozenset[PrincipalId]:

@@ -64,7 +64,7 @@ def test_the_share_tab_shows_how_an_exam_was_passed_on(people):
     left = [each.evaluate("each => each.getBoundingClientRect().left") for each in steps.all()]
     assert left[0] == left[2] < left[1]
     assert anna.evaluate(WIDER) <= 0
-    nodes, links = read(anna.locator("details pre").inner_text() + "\n")
+    nodes, links = read(anna.locator("details pre").inner_text())
     assert nodes["n3"] == ("given", "from Anna Kovács\nto group Radiology\nVIEW without end")
     assert len(links) == 3
 

@@ -44,7 +44,7 @@ def graph(arguments: Namespace, portal: Portal) -> Reply:
     name = None if arguments.ids else names_in(portal.directory).who
     drawn = chain.mermaid(name=name, limit=arguments.limit)
     facts = {"graph": chain, "mermaid": drawn}
-    return Reply("graph", facts, lambda _: drawn.removesuffix("\n"), verbatim=True)
+    return Reply("graph", facts, lambda _: drawn, verbatim=True)
 
 
 def _preview(arguments: Namespace, portal: Portal) -> es.UnshareRequest | None:
