@@ -392,5 +392,7 @@ def test_every_method_of_admin_is_awaited():
         assert [each.recipient for each in ended.ended] == [BEN]
         await admin.withdraw(CT, performed_by="root", why="wrong patient")
         assert not await sharing.can(ANNA, VIEW, CT)
+        world.directory.remove(BEN)
+        assert await admin.replace_name(BEN, "x", performed_by="root", why="request 17") == 1
 
     asyncio.run(main())

@@ -12,8 +12,8 @@ from exam_sharing.acts.cursors import cursor_after
 from exam_sharing.acts.history import access_at
 from exam_sharing.events import ActRefused, ExamShared, ExamTransferred, GrantsEnded
 from exam_sharing.grants import FOREVER, NEVER
-from exam_sharing.history import GroupChanged, PrincipalRemoved, UserChanged
-from exam_sharing.memory import MemoryDirectory
+from exam_sharing.history import GroupChanged, NameReplaced, PrincipalRemoved, UserChanged
+from exam_sharing.memory import MemoryDirectory, open_sharing
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.past import ExamPast, Handover, Moment, exam_then, spans_held
 from exam_sharing.testing.edges import START
@@ -407,3 +407,97 @@ def test_the_times_of_one_principal_never_go_back():
     assert directory.members_then((BEN,), Moment(at=at)).active == frozenset()
     assert directory.members_then((BEN,), Moment(at=at, change=1)).active == {BEN}
     assert directory.last_change() == 2
+
+
+def erase(clinic, principal, name="closed account 17"):
+    return clinic.admin.replace_name(principal, name, performed_by="helpdesk", why="request 17")
+
+
+def names_in(page):
+    return [each.what.name for each in page.items if hasattr(each.what, "name")]
+
+
+def test_replaced_names_are_in_no_entry_and_the_history_says_who_replaced_them(clinic):
+    clinic.person(DAN, name="SECRET-1")
+    clinic.person(DAN, name="SECRET-2", active=False)
+    clinic.share(ANNA, CT, NURSES)
+    clinic.wait(DAY)
+    clinic.directory.remove(DAN)
+    before = clinic.admin.access_at(CT, clinic.now), clinic.directory.last_change()
+
+    assert erase(clinic, DAN) == 3
+
+    page = clinic.admin.history(user=DAN)
+    assert names_in(page)[:1] == ["closed account 17"]
+    assert "SECRET" not in str(names_in(page))
+    done = page.items[0].what
+    assert done == NameReplaced(
+        at=clinic.now,
+        principal=DAN,
+        name="closed account 17",
+        performed_by=es.UserId("helpdesk"),
+        why="request 17",
+    )
+    assert "request 17" not in repr(done)
+    assert "closed" not in repr(done)
+    # It is the change of somebody in a group with a grant, and changes nobody's access.
+    assert done in [each.what for each in clinic.admin.history(exam=CT).items]
+    assert (clinic.admin.access_at(CT, clinic.now), clinic.directory.last_change() - 1) == before
+    assert names_in(clinic.admin.history(user=EVA)) == ["Nurses", "Eva"]
+
+
+def test_names_that_were_replaced_are_replaced_once(clinic):
+    clinic.directory.remove(DAN)
+    assert erase(clinic, DAN) == 1
+    before = clinic.directory.last_change()
+    assert erase(clinic, DAN) == 0
+    assert clinic.directory.last_change() == before
+    assert erase(clinic, DAN, "closed account 18") == 2
+    assert set(names_in(clinic.admin.history(user=DAN))) == {"closed account 18", "Nurses"}
+
+
+def test_a_name_of_today_is_not_replaced_but_whoever_has_only_the_pseudonym_stays(clinic):
+    with pytest.raises(es.InvalidArgument, match="remove it, or rename it there") as refused:
+        erase(clinic, NURSES)
+    assert "Nurses" not in str(refused.value)
+    clinic.directory.add(es.Group(id=NURSES, name="a ward", members=frozenset({DAN})))
+    assert erase(clinic, NURSES, "a ward") == 1
+    assert clinic.directory.people_behind((NURSES,))[NURSES] == {DAN}
+    clinic.members(NURSES, EVA)
+    assert names_in(clinic.admin.history(user=EVA))[:2] == ["Nurses", "a ward"]
+
+
+def test_the_time_of_a_replacement_does_not_go_back(clinic):
+    clinic.directory.remove(DAN)
+    last = clinic.now
+    clinic.wait(-DAY)
+    erase(clinic, DAN)
+    assert clinic.admin.history(user=DAN).items[0].at == last
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"principal": es.UserId("stranger")}, es.InvalidArgument),
+        ({"principal": "dan"}, es.WrongKind),
+        ({"pseudonym": "two\nlines"}, es.InvalidInput),
+        ({"pseudonym": None}, es.WrongKind),
+        ({"performed_by": 17}, es.WrongKind),
+        ({"why": "two\nlines"}, es.InvalidInput),
+    ],
+    ids=str,
+)
+def test_a_name_is_replaced_only_for_somebody_known_and_with_texts_of_one_line(
+    clinic, arguments, error
+):
+    clinic.directory.remove(DAN)
+    asked = {"principal": DAN, "pseudonym": "x", "performed_by": "ops", "why": "y"} | arguments
+    with pytest.raises(error):
+        clinic.admin.replace_name(**asked)
+    assert kinds(clinic.admin.history(user=DAN, limit=1)) == [PrincipalRemoved]
+
+
+def test_a_directory_without_a_history_has_no_name_to_replace():
+    admin = open_sharing(directory=Forgetful()).admin
+    with pytest.raises(es.StoreFailed, match="no history"):
+        admin.replace_name(DAN, "x", performed_by="ops", why="y")

@@ -24,7 +24,7 @@ from exam_sharing.errors import InvalidArgument
 from exam_sharing.events import ListedNotice
 from exam_sharing.grants import Permission
 from exam_sharing.graph import SharingGraph
-from exam_sharing.history import Happening, Stretch
+from exam_sharing.history import Happening, NameReplaced, Stretch
 from exam_sharing.identifiers import ExamId, NoticeId, PrincipalId, UserId
 from exam_sharing.policy.access import Holder
 from exam_sharing.policy.decisions import Denied, Permitted
@@ -298,6 +298,25 @@ class Admin:
         """
         request = Withdrawal(exam=exam, performed_by=performed_by, why=why)
         return changing.withdraw(self._ports, request, self._now())
+
+    def replace_name(
+        self, principal: PrincipalId, pseudonym: str, *, performed_by: UserId | str, why: str
+    ) -> int:
+        """Replace every name that the history keeps of a user or group; return how many.
+
+        The former names are gone for good, and `verify` finds nothing edited. The history says who
+        did it and why; `why` is kept for good, so it must not hold a name. A second call with the
+        same pseudonym does nothing.
+
+        Raises:
+            InvalidArgument: the directory still has another name of the principal: remove it, or
+                rename it there, before. Or the history knows no such principal.
+            StoreFailed: the directory keeps no history, or cannot be written.
+        """
+        replaced = NameReplaced(
+            at=self._now(), principal=principal, name=pseudonym, performed_by=performed_by, why=why
+        )
+        return past.replace_name(self._ports, replaced)
 
     def deliver_notices(self, stopped: Callable[[], bool] = _never) -> int:
         """Send the notices that are due, and return how many were sent.

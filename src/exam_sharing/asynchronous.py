@@ -409,6 +409,14 @@ class AsyncAdmin:
             self._admin.withdraw, exam, performed_by=performed_by, why=why
         )
 
+    async def replace_name(
+        self, principal: PrincipalId, pseudonym: str, *, performed_by: UserId | str, why: str
+    ) -> int:
+        """Replace every name that the history keeps of a user or group; return how many."""
+        return await self._bridge.run(
+            self._admin.replace_name, principal, pseudonym, performed_by=performed_by, why=why
+        )
+
     async def deliver_notices(self, stopped: Callable[[], bool] = _never) -> int:
         """Send the notices that are due, and return how many were sent.
 

@@ -10,7 +10,7 @@ import attrs
 from typing_extensions import override
 
 from exam_sharing.errors import AlreadyExists, InvalidArgument
-from exam_sharing.history import Recorded
+from exam_sharing.history import NameReplaced, Recorded
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Findable, Fit, Typed, folded
 from exam_sharing.policy.facts import MembersSeen, People
@@ -61,6 +61,18 @@ def recorded(known: Known | None) -> Recorded | None:
         return Recorded(name=known.name, members=known.members)
     user = known.user
     return Recorded(name=user.name, active=user.active, sharing_in_plan=known.sharing_in_plan)
+
+
+def problem_of_replacing(
+    replaced: NameReplaced, name_now: str | None, *, was_recorded: bool
+) -> str | None:
+    """Return why the names that a history keeps of a principal may not be replaced, if so.
+
+    `name_now` is the name in the directory; `None` if it does not know the principal.
+    """
+    if name_now is not None and name_now != replaced.name:
+        return "has another name in the directory; remove it, or rename it there, before"
+    return None if was_recorded else "is not in the history of the directory"
 
 
 def require_not_removed(known: Known, removed: Container[PrincipalKey]) -> None:

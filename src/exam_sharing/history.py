@@ -28,7 +28,11 @@ from exam_sharing.policy.requests import (
     ShareRequest,
     UnshareRequest,
     Withdrawal,
+    operator,
+    why_text,
 )
+from exam_sharing.principals import principal_name
+from exam_sharing.validation import PrivateText, is_a
 
 
 @attrs.frozen(kw_only=True)
@@ -63,13 +67,24 @@ class PrincipalRemoved:
 
 
 @attrs.frozen(kw_only=True)
+class NameReplaced:
+    """Every name that the history kept of a user or group was replaced by `name`."""
+
+    at: datetime
+    principal: PrincipalId = attrs.field(validator=is_a(UserId, GroupId))
+    performed_by: UserId = attrs.field(converter=operator)
+    why: PrivateText = attrs.field(converter=why_text)
+    name: str = attrs.field(default="", converter=principal_name, repr=False)
+
+
+@attrs.frozen(kw_only=True)
 class HistoryBegan:
     """From then on, a directory was told of every change in the portal's own tables."""
 
     at: datetime
 
 
-DirectoryChange: TypeAlias = UserChanged | GroupChanged | PrincipalRemoved
+DirectoryChange: TypeAlias = UserChanged | GroupChanged | PrincipalRemoved | NameReplaced
 """What a directory records of a user or a group."""
 
 

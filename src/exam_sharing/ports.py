@@ -26,7 +26,7 @@ from exam_sharing.events import (
 )
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import EndedGrant, Grant, Permission
-from exam_sharing.history import Happening, Stretch
+from exam_sharing.history import Happening, NameReplaced, Stretch
 from exam_sharing.identifiers import (
     ExamId,
     GrantId,
@@ -510,6 +510,17 @@ class PeopleHistory(Protocol):
 
     def last_change(self) -> int:
         """Return the number of the last change; 0 if there is none."""
+
+    def replace_name(self, replaced: NameReplaced) -> int:
+        """Replace every name that is kept of a user or group; return in how many changes.
+
+        The replacement is recorded as a change, in the same transaction and not before the time of
+        the last change of that principal. Where every name was replaced before, nothing is written.
+
+        Raises:
+            InvalidArgument: the principal has another name in the directory now, or nothing was
+                ever recorded of it.
+        """
 
 
 PEOPLE_NOW: Final = frozenset({"principals_of", "profiles", "people_behind", "path"})

@@ -16,7 +16,8 @@ MAX_NAME_LENGTH = 500
 MAX_ADDRESS_LENGTH = 254
 
 
-def _name(value: str) -> str:
+def principal_name(value: str) -> str:
+    """Return the name of a user or group, or raise an error if it cannot be one."""
     return plain_text("name", value, max_length=MAX_NAME_LENGTH)
 
 
@@ -42,7 +43,7 @@ class User:
     """
 
     id: UserId = attrs.field(validator=is_a(UserId))
-    name: str = attrs.field(converter=_name, repr=False)
+    name: str = attrs.field(converter=principal_name, repr=False)
     email: str | None = attrs.field(default=None, converter=_address, repr=False)
     active: bool = attrs.field(default=True, validator=is_a(bool))
 
@@ -55,7 +56,7 @@ class Group:
     """
 
     id: GroupId = attrs.field(validator=is_a(GroupId))
-    name: str = attrs.field(converter=_name, repr=False)
+    name: str = attrs.field(converter=principal_name, repr=False)
     members: frozenset[UserId | GroupId] = attrs.field(
         default=frozenset(), converter=_members, repr=lambda members: str(len(members))
     )

@@ -77,3 +77,20 @@ def test_graph_marks_what_an_unshare_would_end(clinic):
     for misused in ("--as anna", "--from ben", "--cascade"):
         told = clinic(f"graph cd-1 {misused}", code=2).err
         assert "--as and --from must be given together" in told
+
+
+def test_replace_name_replaces_former_names_and_the_history_says_so(clinic):
+    asked = ["--name", "Closed 17", "--performed-by", "anna", "--why", "request 17"]
+    refused = clinic("replace-name ben", *asked, code=2)
+    assert "has another name in the directory" in refused.err
+    clinic("add-user ben --inactive --name", "Closed 17")
+
+    assert "replaced in 1 name" in clinic("replace-name ben", *asked).text
+    document = clinic("replace-name ben --json", *asked).document
+    assert (document["kind"], document["entries"]) == ("name-replaced", 0)
+
+    told = clinic("history --user ben")
+    assert "Anna Kovács (anna) replaced the names kept of Closed 17 (ben)" in told.text
+    page = clinic("history --user ben --json").document["page"]
+    assert page["items"][0]["kind"] == "NameReplaced"
+    assert "Ben" not in str(page)

@@ -24,7 +24,8 @@ from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CT, DAN, EVA, MR, NURS
 from world import DAY, START, World
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "restrict-database-roles.md"
-ROLES = "portal", "relay", "sweeper", "sealer", "auditor", "archivist"
+ROLES = "portal", "relay", "sweeper", "sealer", "eraser", "auditor", "archivist"
+ZOE = es.UserId("zoe")
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +60,9 @@ def lived(engines):
     world = World(store=SqlStore.over(engines["portal"]))
     for known in world.directory.known():
         people.add(*([known.user] if hasattr(known, "user") else [known]))
-    people.add(es.User(id=es.UserId("zoe"), name="Zoe"))
+    people.add(es.User(id=ZOE, name="Zoe"))
     people.add(es.Group(id=NURSES, name="Nurses", members=frozenset({DAN})))
-    people.remove(es.UserId("zoe"))
+    people.remove(ZOE)
     assert [each.principal for each in people_found(engines, world)] == [BEN]
     world.share(ANNA, CT, BEN, NURSES, scope=es.Scope.BATCH, message="hello", request_id="r")
     world.share(BEN, CT, DAN, until=START + DAY)
@@ -92,6 +93,9 @@ def test_the_other_processes_do_their_work(lived, engines):
     archive = open_sharing(engines["archivist"], clock=lived.clock).admin
     assert archive.purge_accesses(before=START + DAY, performed_by="ops", why="retention") == 2
     assert open_sharing(engines["auditor"]).admin.accesses(exams=[CT]).items == ()
+    people = SqlDirectory(engines["eraser"], define_tables(sa.MetaData()).directory)
+    eraser = open_sharing(engines["eraser"], directory=people)
+    assert eraser.admin.replace_name(ZOE, "closed", performed_by="ops", why="request 17") == 1
     trusted = seal(engines["sealer"], now=START)
     found = verify(engines["auditor"], trusted=trusted, now=START + 9 * DAY)
     assert (found.whole, found.unsealed) == (True, 0)
@@ -143,7 +147,7 @@ CASES = [
     ("portal", "INSERT INTO exam_sharing_changes (number) VALUES (9223372036854775807)"),
     *(
         (role, f"INSERT INTO exam_sharing_{table} DEFAULT VALUES")
-        for role in ("relay", "sweeper", "sealer", "auditor", "archivist")
+        for role in ("relay", "sweeper", "sealer", "eraser", "auditor", "archivist")
         for table in ("grants", "events", "exams", "principals", "accesses")
         if (role, table) != ("archivist", "events")
     ),

@@ -23,7 +23,7 @@ from exam_sharing.adapters.sqlalchemy import (
 from exam_sharing.adapters.sqlalchemy import sqlite_engine as new_engine
 from exam_sharing.adapters.sqlalchemy.recording_people import begin_history
 from exam_sharing.events import GrantsEnded
-from exam_sharing.history import PrincipalRemoved, Stretch
+from exam_sharing.history import NameReplaced, PrincipalRemoved, Stretch
 from exam_sharing.memory import MemoryStore
 from exam_sharing.policy.past import Moment
 from exam_sharing.policy.retries import GivenUp, TryAgain
@@ -34,6 +34,9 @@ from world import DAY, NO_EXAM, START, FailingNotifier, World
 
 GOLDEN = Path(__file__).parent / "stored.json"
 BYTES = "base16:"
+REPLACED = NameReplaced(
+    at=START, principal=EVA, name="closed account 17", performed_by="helpdesk", why="request 17"
+)
 
 
 def lived_in(store):
@@ -98,6 +101,7 @@ def filled(path):
     for known in world.directory.known():
         people.add(*([known.user] if hasattr(known, "user") else [known]))
     people.remove(EVA)
+    people.replace_name(REPLACED)
     with engine.begin() as connection:
         begin_history(connection, tables.directory, START)
         # The tokens of claims are random.
@@ -155,7 +159,8 @@ def test_rows_of_the_golden_file_are_read_as_they_were_written(tmp_path):
     people = SqlDirectory(engine, tables.directory)
     assert people.principals_of(DAN) == {each.key for each in (DAN, NURSES, CLINIC)}
     assert people.members_then((NURSES,), Moment(at=START)).active == {DAN}
-    removed, *_ = people.changes(None, EVA, Stretch(limit=9))
+    replaced, removed, *_ = people.changes(None, EVA, Stretch(limit=9))
+    assert replaced.what == REPLACED
     assert removed.what == PrincipalRemoved(at=START, principal=EVA)
     assert [type(each.what) for each in read.happened(XRAY, ANNA, Stretch(limit=2))] == [
         GrantsEnded,

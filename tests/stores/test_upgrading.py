@@ -14,6 +14,7 @@ from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy import upgrading
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
 from exam_sharing.errors import StoreBusy
+from exam_sharing.history import NameReplaced
 from next_shape import (
     go_on,
     heard,
@@ -268,6 +269,9 @@ def old_acts(engine, tables, world):
         "a relay": lambda: notices.claim(world.now, world.now, 9, None),
         "requeued notices": sharing.admin.requeue_notices,
         "a user": lambda: people.add(es.User(id=EVA, name="Eva")),
+        "a replaced name": lambda: people.replace_name(
+            NameReplaced(at=world.now, principal=EVA, performed_by="ops", why="request 17")
+        ),
         "a transfer": lambda: world.store.transfer(CT, BEN, at=world.now),
         "an act of a host's transaction": inside,
         "a change of owner": owner_changed,

@@ -192,6 +192,17 @@ class ForgetsWhoWasInactive(MemoryDirectory):
         return known is not None and known.active
 
 
+class KeepsFormerNames(MemoryDirectory):
+    """Names are replaced in the last change alone, as in a table of today's names."""
+
+    def changes(self, spans, user, wanted):
+        last, *others = super().changes(spans, user, wanted)
+        return last, *(attrs.evolve(each, what=self.as_before(each.what)) for each in others)
+
+    def as_before(self, change):
+        return attrs.evolve(change, name="Ann") if hasattr(change, "name") else change
+
+
 PAST = "every-answer-of-the-past-is-given-again"
 UNSEEN = "hidden-principals-do-not-shorten-an-answer"
 CHANGE = "every-answer-sees-every-change"
@@ -214,6 +225,7 @@ BUGS = [
     (RemembersPaths, CHANGE),
     (RemembersTodayAlone, PAST),
     (ForgetsWhoWasInactive, PAST),
+    (KeepsFormerNames, PAST),
 ]
 
 

@@ -19,7 +19,7 @@ from exam_sharing.directories import path_between, walk
 from exam_sharing.errors import InvalidArgument, StoreFailed
 from exam_sharing.exams import Exam
 from exam_sharing.grants import FOREVER, Permission
-from exam_sharing.history import DirectoryChange, Happening, Place, Stretch
+from exam_sharing.history import DirectoryChange, Happening, NameReplaced, Place, Stretch
 from exam_sharing.identifiers import ExamId, Keys, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy import access
 from exam_sharing.policy.decisions import Denied, Ground, Permitted, Refused, not_found
@@ -219,6 +219,14 @@ def people_history(directory: Directory, at: datetime) -> PeopleHistory | None:
         return None
     kept = cast("PeopleHistory", directory)
     return kept if kept.remembers(at) is True else None
+
+
+def replace_name(ports: Ports, replaced: NameReplaced) -> int:
+    """Replace every name that the directory's history keeps of a principal."""
+    directory = ports.directory
+    if not answers_at_once(directory, PeopleHistory, PEOPLE_NOW):
+        raise StoreFailed("the directory keeps no history, so there is no name to replace")
+    return cast("PeopleHistory", directory).replace_name(replaced)
 
 
 _ACTS, _PEOPLE = 1, 0

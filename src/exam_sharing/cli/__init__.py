@@ -53,7 +53,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *(grants.share, grants.unshare),
     *(access.access, access.who_can, access.can, access.shared_with),
     *(seals.seal, seals.verify),
-    *(past.who_could, past.history, graph.graph),
+    *(past.who_could, past.history, past.replace_name, graph.graph),
     *(accesses.accesses, accesses.disclosures),
     *(notices.notices, check_store.check_store, check_histories.check_histories),
     release_standby.release_standby,

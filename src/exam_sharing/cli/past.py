@@ -6,9 +6,9 @@ from typing import assert_never
 import exam_sharing as es
 from exam_sharing.cli import printing as out
 from exam_sharing.cli.commands import Portal
-from exam_sharing.cli.parsing import EXAM, PAGING, ago, argument, read_as, user
+from exam_sharing.cli.parsing import EXAM, PAGING, ago, argument, principal, read_as, user
 from exam_sharing.cli.printing import Reply, Shown, portal_command
-from exam_sharing.cli.words import MAY, Words
+from exam_sharing.cli.words import MAY, Words, count
 from exam_sharing.events import (
     AccessesPurged,
     ActRefused,
@@ -16,7 +16,13 @@ from exam_sharing.events import (
     ExamTransferred,
     GrantsEnded,
 )
-from exam_sharing.history import DirectoryChange, GroupChanged, PrincipalRemoved, UserChanged
+from exam_sharing.history import (
+    DirectoryChange,
+    GroupChanged,
+    NameReplaced,
+    PrincipalRemoved,
+    UserChanged,
+)
 from exam_sharing.policy.requests import EndingRequest, HostEnding, Withdrawal
 
 
@@ -104,12 +110,41 @@ def history(arguments: Namespace, portal: Portal) -> Reply:
     return Reply("history", {"exam": exam, "of_user": who, "page": page}, show)
 
 
+@portal_command(
+    "replace-name",
+    "replace every name that the history keeps of a user or group, for good",
+    argument("principal PRINCIPAL", "whose name: ID, user:ID or group:ID", principal),
+    argument("--name PSEUDONYM", "what replaces each former name", required=True),
+    argument("--performed-by USER", "who does it; recorded", user, required=True),
+    argument("--why TEXT", "why; kept for good, so no name in it", required=True),
+    epilog="""\
+First rename the user or group in the directory, or remove it there: a name of today is not
+replaced. Former names are then in no answer, and `verify` finds nothing edited. Backups keep them.
+
+examples:
+  exam-sharing add-user radu --name "Closed account 17" --inactive
+  exam-sharing replace-name radu --name "Closed account 17" --performed-by anna --why "request 17"
+""",
+)
+def replace_name(arguments: Namespace, portal: Portal) -> Reply:
+    who, name = arguments.principal, arguments.name
+    number = portal.sharing.admin.replace_name(
+        who, name, performed_by=arguments.performed_by, why=arguments.why
+    )
+    return Reply(
+        "name-replaced",
+        {"principal": who, "entries": number},
+        lambda _words: out.yes(f"replaced in {count(number, 'name')} in the history"),
+        done="the names were replaced",
+    )
+
+
 def sentence(entry: es.Happening, words: Words) -> str:
     """Return one entry in words."""
     match entry.what:
         case GrantsEnded(request=request, ended=ended):
             return f"{_ending(request, words)}: {len(ended)} ended"
-        case UserChanged() | GroupChanged() | PrincipalRemoved():
+        case UserChanged() | GroupChanged() | PrincipalRemoved() | NameReplaced():
             return _change(entry.what, words)
         case ExamShared(request=request):
             return words.asked(request)
@@ -151,5 +186,7 @@ def _change(change: DirectoryChange, words: Words) -> str:
             return f"{words.who(group)}: {'; '.join([*came, *went]) or 'renamed, or new'}"
         case PrincipalRemoved(principal=principal):
             return f"{words.who(principal)} was removed"
+        case NameReplaced(principal=principal, performed_by=operator):
+            return f"{words.who(operator)} replaced the names kept of {words.who(principal)}"
         case other:
             assert_never(other)

@@ -250,14 +250,10 @@ def _tagged(**tag: object) -> Callable[[object], dict[str, Any]]:
     return lambda value: {**tag, **documents.fields_of(value, _FORMS)}
 
 
-def _without_why(act: str) -> Callable[[object], dict[str, Any]]:
-    """Return a form of a request of the host, without what the host wrote."""
-
-    def form(request: Any) -> dict[str, Any]:
-        names = (field.name for field in attrs.fields(type(request)) if field.name != "why")
-        return {"act": act, **documents.fields_of(request, _FORMS, *names)}
-
-    return form
+def _without_why(value: Any) -> dict[str, Any]:
+    """Return the fields of a value, without what the host wrote: it may be anything."""
+    names = (field.name for field in attrs.fields(type(value)) if field.name != "why")
+    return documents.fields_of(value, _FORMS, *names)
 
 
 _FORMS: Final[documents.Forms] = {
@@ -267,14 +263,13 @@ _FORMS: Final[documents.Forms] = {
     es.UnshareRequest: _tagged(act="unshare"),
     es.NarrowRequest: _tagged(act="narrow"),
     es.RevokeRequest: _tagged(act="revoke"),
-    # The host's words may hold anything.
-    HostEnding: _without_why(act="end by host"),
-    Withdrawal: _without_why(act="withdraw"),
-    AccessPurge: _without_why(act="purge accesses"),
+    HostEnding: lambda request: {"act": "end by host", **_without_why(request)},
+    Withdrawal: lambda request: {"act": "withdraw", **_without_why(request)},
+    AccessPurge: lambda request: {"act": "purge accesses", **_without_why(request)},
     es.Happening: lambda entry: {
         "number": entry.number,
         "kind": type(entry.what).__name__,
-        **documents.fields_of(entry.what, _FORMS),
+        **_without_why(entry.what),
     },
     es.Permitted: _tagged(permitted=True),
     es.Denied: _tagged(permitted=False),

@@ -29,7 +29,7 @@ from exam_sharing.directories import (
     walk,
 )
 from exam_sharing.errors import MembershipCycle
-from exam_sharing.history import Happening, Stretch
+from exam_sharing.history import Happening, NameReplaced, Stretch
 from exam_sharing.identifiers import GroupId, Keys, PrincipalId, PrincipalKey, UserId
 from exam_sharing.memory.past import PastPeople
 from exam_sharing.names import SHORT, Findable, KeyKind, SearchKey, Typed
@@ -366,6 +366,14 @@ class MemoryDirectory(KeptDirectory, PeopleHistory):
     def last_change(self) -> int:
         with self._lock:
             return len(self._past.changes)
+
+    @override
+    def replace_name(self, replaced: NameReplaced) -> int:
+        require_kind("replaced", replaced, NameReplaced)
+        with self._lock:
+            known = self._known.get(replaced.principal.key)
+            name_now = None if known is None else _described(known).name
+            return self._past.replace_name(replaced, name_now)
 
     def _above(self, key: PrincipalKey) -> Keys:
         return frozenset(walk((key,), self._groups_of))

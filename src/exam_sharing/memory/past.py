@@ -10,13 +10,16 @@ from typing import Final
 
 import attrs
 
-from exam_sharing.directories import walk
+from exam_sharing.directories import problem_of_replacing, walk
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.events import Event, ExamShared, ExamTransferred, GrantsEnded
 from exam_sharing.history import (
     DirectoryChange,
     GroupChanged,
     Happening,
+    NameReplaced,
     Place,
+    PrincipalRemoved,
     Recorded,
     Stretch,
     Subject,
@@ -136,7 +139,7 @@ class PastPeople:
             _switch(self._active[principal.key], (number, at), on=is_active)
             return
         joined = change.joined if isinstance(change, GroupChanged) else ()
-        left = () if isinstance(change, UserChanged) else change.left
+        left = change.left if isinstance(change, GroupChanged | PrincipalRemoved) else ()
         for member in joined:
             spells = self._members[principal].setdefault(member, [])
             self._groups[member][principal] = spells
@@ -145,6 +148,27 @@ class PastPeople:
             self._members[principal][member][-1].ended = number, at
         for member in (*joined, *left):
             self._moves[member].append(number)
+
+    def replace_name(self, replaced: NameReplaced, name_now: str | None) -> int:
+        """Replace the names of a principal as `PeopleHistory.replace_name` does."""
+        own = self._own.get(replaced.principal, [])
+        problem = problem_of_replacing(replaced, name_now, was_recorded=bool(own))
+        if problem is not None:
+            raise InvalidArgument("principal", problem)
+        other: dict[int, UserChanged | GroupChanged | NameReplaced] = {}
+        for number in own:
+            change = self.changes[number - 1]
+            if not isinstance(change, PrincipalRemoved) and change.name != replaced.name:
+                other[number] = change
+        if not other:
+            return 0
+        for number, change in other.items():
+            self.changes[number - 1] = attrs.evolve(change, name=replaced.name)
+        at = max(replaced.at, self._latest[replaced.principal.key])
+        self.changes.append(attrs.evolve(replaced, at=at))
+        self._latest[replaced.principal.key] = at
+        own.append(len(self.changes))
+        return len(other)
 
     def has_begun(self, at: datetime) -> bool:
         """Return whether the first change was made by a time."""

@@ -98,7 +98,8 @@ def _performer(value: UserId | str | None) -> UserId | None:
     return named
 
 
-def _operator(value: UserId | str) -> UserId:
+def operator(value: UserId | str) -> UserId:
+    """Return who acts for the host; a text is an id."""
     return UserId(value) if isinstance(value, str) else of_kind("performed_by", value, UserId)
 
 
@@ -200,7 +201,8 @@ Request: TypeAlias = ShareRequest | EndingRequest
 """The requests of people; each has a preview."""
 
 
-def _why(value: str) -> PrivateText:
+def why_text(value: str) -> PrivateText:
+    """Return the host's reason for an act, which must be one line."""
     return PrivateText(plain_text("why", value, max_length=MAX_WHY_LENGTH))
 
 
@@ -219,8 +221,8 @@ class HostEnding:
     recipient: PrincipalId = attrs.field(validator=_principal)
     exam: ExamId | None = attrs.field(default=None, validator=is_a(ExamId, type(None)))
     reshares: Reshares | None = attrs.field(default=None, validator=_optional_reshares)
-    performed_by: UserId = attrs.field(converter=_operator)
-    why: PrivateText = attrs.field(converter=_why)
+    performed_by: UserId = attrs.field(converter=operator)
+    why: PrivateText = attrs.field(converter=why_text)
 
 
 @attrs.frozen(kw_only=True)
@@ -228,8 +230,8 @@ class Withdrawal:
     """The host withdraws an exam: all its grants end, and it is no longer found."""
 
     exam: ExamId = attrs.field(validator=_exam)
-    performed_by: UserId = attrs.field(converter=_operator)
-    why: PrivateText = attrs.field(converter=_why)
+    performed_by: UserId = attrs.field(converter=operator)
+    why: PrivateText = attrs.field(converter=why_text)
 
 
 @attrs.frozen(kw_only=True)
@@ -237,8 +239,8 @@ class AccessPurge:
     """The host deletes all accesses that were over before a time, aware, in UTC."""
 
     before: datetime = attrs.field(converter=_before)
-    performed_by: UserId = attrs.field(converter=_operator)
-    why: PrivateText = attrs.field(converter=_why)
+    performed_by: UserId = attrs.field(converter=operator)
+    why: PrivateText = attrs.field(converter=why_text)
 
 
 Asked: TypeAlias = Request | HostEnding | Withdrawal

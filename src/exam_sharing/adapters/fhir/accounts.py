@@ -21,6 +21,7 @@ from exam_sharing.history import (
     DirectoryChange,
     Everything,
     GroupChanged,
+    NameReplaced,
     PrincipalRemoved,
     Subject,
     UserChanged,
@@ -99,6 +100,9 @@ def account_of(what: Event | DirectoryChange) -> Account:
             part = Part(subject=what.group, concerned=members)
         case PrincipalRemoved():
             part = Part(subject=what.principal, concerned=tuple(_members("left", what.left)))
+        case NameReplaced():
+            part, actor = Part(subject=what.principal), what.performed_by
+            return Account(at=what.at, kind=KINDS[NameReplaced], actor=actor, parts=(part,))
         case AccessesPurged():
             request = what.request
             details = {"rows": str(what.rows), "before": instant(request.before)}

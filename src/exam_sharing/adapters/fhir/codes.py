@@ -7,7 +7,7 @@ import attrs
 
 from exam_sharing.accesses import Access, Disclosure
 from exam_sharing.events import ExamTransferred
-from exam_sharing.history import GroupChanged, PrincipalRemoved, UserChanged
+from exam_sharing.history import GroupChanged, NameReplaced, PrincipalRemoved, UserChanged
 from exam_sharing.policy.requests import (
     AccessPurge,
     HostEnding,
@@ -150,6 +150,7 @@ KINDS: Final[Mapping[type, Kind]] = {
     UserChanged: Kind(UPDATE, "change-user", "User added or changed", _USER_SECURITY),
     GroupChanged: Kind(UPDATE, "change-group", "Group added or changed", _ROLES),
     PrincipalRemoved: Kind(DELETE, "remove", "User or group removed", _ROLES),
+    NameReplaced: Kind(UPDATE, "replace-name", "Former names replaced", _USER_SECURITY),
     AccessPurge: Kind(DELETE, "purge", "Accesses purged"),
     Access: Kind(READ, "access", "Exam viewed or downloaded"),
     Disclosure: Kind(DISCLOSURE, "disclose", "Exam disclosed"),

@@ -129,6 +129,13 @@ class Transactions(ABC):
     def writing(self) -> AbstractContextManager[Connection]:
         """Open a connection for statements that are written together or not at all."""
 
+    def writing_inside(self) -> AbstractContextManager[Connection]:
+        """Do the same, inside of the transaction over whose connection this thread reads, if any.
+
+        Otherwise it would wait for a lock of that transaction.
+        """
+        return self.writing()
+
     def writing_once(self) -> AbstractContextManager[Connection]:
         """Open a connection for a single statement that writes, and that cannot lose a race.
 
@@ -245,6 +252,17 @@ class OwnTransactions(Transactions):
     @override
     def writing(self) -> AbstractContextManager[Connection]:
         return self._writing(CONFIRMED)
+
+    @override
+    @contextmanager
+    def writing_inside(self) -> Iterator[Connection]:
+        held = held_connection(self._engine)
+        if held is None:
+            with self.writing() as connection:
+                yield connection
+            return
+        with held.begin_nested():
+            yield held
 
     @contextmanager
     def _writing(self, settings: tuple[str, ...]) -> Iterator[Connection]:

@@ -285,6 +285,14 @@ class SqlDirectory(KeptDirectory, PeopleReader, SqlPeopleHistory):
             put_changes(connection, tables, {principal: None}, at)
             return known
 
+    @override
+    def _name_now(self, connection: Connection, principal: PrincipalId) -> str | None:
+        principals = self._tables.principals.c
+        name: str | None = connection.scalar(
+            select(principals.name).where(principals.key == principal.key)
+        )
+        return name
+
     def _lock_memberships(self, connection: Connection) -> None:
         if self._transactions.postgresql:
             table = connection.dialect.identifier_preparer.format_table(self._tables.memberships)

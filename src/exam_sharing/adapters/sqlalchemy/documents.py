@@ -229,7 +229,7 @@ def change_of(text: str, name: str | None) -> history.DirectoryChange:
     change = _value(json.loads(text), Records())
     if isinstance(change, history.PrincipalRemoved):
         return change
-    if isinstance(change, history.UserChanged | history.GroupChanged):
+    if isinstance(change, _NAMED_CHANGES):
         return attrs.evolve(change, name=name or "")
     raise _unknown()
 
@@ -241,6 +241,8 @@ def receipt_of(text: str, records: Records) -> Receipt:
         return receipt
     raise _unknown()
 
+
+_NAMED_CHANGES: Final = (history.UserChanged, history.GroupChanged, history.NameReplaced)
 
 _GRANT: Final = "grant"
 _ENDED: Final = "ended"
@@ -378,7 +380,7 @@ _KINDS: Final = (
     *map(_fields, (events.ActRefused, events.ExamShared, events.ExamTransferred)),
     *map(_fields, (events.GrantsEnded, requests.HostEnding, requests.Withdrawal)),
     *map(_fields, (events.AccessesPurged, requests.AccessPurge)),
-    *(_fields(kind, "name") for kind in (history.UserChanged, history.GroupChanged)),
+    *(_fields(kind, "name") for kind in _NAMED_CHANGES),
     *map(_fields, (history.PrincipalRemoved, history.HistoryBegan)),
     *map(_fields, (requests.ShareRequest, requests.UnshareRequest)),
     *map(_fields, (requests.NarrowRequest, requests.RevokeRequest)),

@@ -39,7 +39,7 @@ from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
 from exam_sharing.adapters.sqlalchemy.tables import Tables, given_tables
 from exam_sharing.conformance import answers_at_once, require_conforming
 from exam_sharing.errors import InvalidArgument, StoreFailed, Unconfirmed
-from exam_sharing.history import Happening, Stretch
+from exam_sharing.history import Happening, NameReplaced, Stretch
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.policy.past import Moment, PeopleThen, Span
 from exam_sharing.ports import PEOPLE_NOW, Directory, PeopleHistory
@@ -267,6 +267,9 @@ class _RemembersInside(_AskedInside):
 
     def last_change(self) -> int:
         return int(self.__getattr__("last_change")())
+
+    def replace_name(self, replaced: NameReplaced) -> int:
+        return int(self.__getattr__("replace_name")(replaced))
 
 
 def directory_inside(transaction: Connection | Session, directory: Directory) -> Directory:

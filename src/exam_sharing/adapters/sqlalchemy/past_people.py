@@ -5,6 +5,7 @@ are read like those of today: by one recursive statement over an index, and neve
 changes elsewhere. `recording_people` writes what is read here.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -14,12 +15,14 @@ import attrs
 import sqlalchemy as sa
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.engine import Connection
 from typing_extensions import override
 
 from exam_sharing import ports
 from exam_sharing.adapters.sqlalchemy import documents as stored
-from exam_sharing.adapters.sqlalchemy.database import Transactions
-from exam_sharing.adapters.sqlalchemy.engines import in_our_words
+from exam_sharing.adapters.sqlalchemy.database import Transactions, require_shape
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words, or_conflict
+from exam_sharing.adapters.sqlalchemy.recording_people import lock_changes, put_replacement
 from exam_sharing.adapters.sqlalchemy.tables import (
     ByDialect,
     DirectoryTables,
@@ -30,12 +33,13 @@ from exam_sharing.adapters.sqlalchemy.trail import within
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.history import (
     Happening,
+    NameReplaced,
     Stretch,
 )
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId, principal_of
 from exam_sharing.policy.past import Moment, PeopleThen, Span
 from exam_sharing.seals import microseconds
-from exam_sharing.validation import tuple_of
+from exam_sharing.validation import require_kind, tuple_of
 
 _KEYS: Final = "keys"
 _WIDTH: Final = 26
@@ -134,6 +138,28 @@ class SqlPeopleHistory(ports.PeopleHistory):
     def last_change(self) -> int:
         (row,) = self._transactions.rows(select(sa.func.max(self._kept().changes.c.number)))
         return row[0] or 0
+
+    @override
+    def replace_name(self, replaced: NameReplaced) -> int:
+        require_kind("replaced", replaced, NameReplaced)
+        number = self._replace(self._kept(), replaced)
+        if isinstance(number, str):
+            raise InvalidArgument("principal", number)
+        return number
+
+    @or_conflict
+    def _replace(self, tables: DirectoryTables, replaced: NameReplaced) -> int | str:
+        principal = replaced.principal
+        with self._transactions.writing_inside() as connection:
+            require_shape(connection, tables.schema)
+            lock_changes(connection, [principal.key])
+            return put_replacement(
+                connection, tables, replaced, self._name_now(connection, principal)
+            )
+
+    @abstractmethod
+    def _name_now(self, connection: Connection, principal: PrincipalId) -> str | None:
+        """Return the name that a principal has in the directory; `None` if it is not there."""
 
 
 def _users(keys: Iterable[str]) -> frozenset[UserId]:

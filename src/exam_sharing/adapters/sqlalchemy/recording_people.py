@@ -4,10 +4,12 @@ A change is written in the transaction that makes it, with the spells of members
 and ends. `past_people` reads them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, assert_never
 
+import attrs
 import sqlalchemy as sa
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
@@ -19,16 +21,18 @@ from exam_sharing.adapters.sqlalchemy.tables import (
     listed,
     one_of,
 )
+from exam_sharing.directories import problem_of_replacing
 from exam_sharing.history import (
     DirectoryChange,
     GroupChanged,
     HistoryBegan,
+    NameReplaced,
     PrincipalRemoved,
     Recorded,
     UserChanged,
     change_between,
 )
-from exam_sharing.identifiers import PrincipalId, principal_of
+from exam_sharing.identifiers import GroupId, PrincipalId, principal_of
 
 _KEYS: Final = "keys"
 
@@ -53,29 +57,53 @@ def put_changes(
         change = change_between(each, before, states[each], max(at, since))
         if change is not None:
             changed.append((each, change))
-    if not changed:
-        return
+    if changed:
+        _put(connection, tables, changed)
+
+
+def _put(
+    connection: Connection,
+    tables: DirectoryTables,
+    changed: Sequence[tuple[PrincipalId, DirectoryChange]],
+    **columns: object,
+) -> None:
+    """Write changes, with the spells of membership that they begin and end."""
     numbered = insert(tables.changes).returning(
         tables.changes.c.number, sort_by_parameter_order=True
     )
-    rows = [_row_of(principal, change) for principal, change in changed]
+    rows = [_row_of(principal, change) | columns for principal, change in changed]
     numbers = connection.execute(numbered, rows).scalars().all()
-    changed_keys = [each.key for each, _ in changed]
-    above = _groups_above(connection, tables, changed_keys)
+    _put_keys(connection, tables, numbers)
     for (principal, change), number in zip(changed, numbers, strict=True):
         _put_members(connection, tables, principal.key, change, number)
-    if len(changed) > 1:
-        # One change may put another one into a group, or take it out of one.
-        for key, groups in _groups_above(connection, tables, changed_keys).items():
-            above[key] |= groups
-    connection.execute(
-        insert(tables.change_keys),
-        [
-            {"key": key, "at": change.at, "number": number}
-            for (principal, change), number in zip(changed, numbers, strict=True)
-            for key in sorted(above[principal.key])
-        ],
-    )
+    if len(numbers) > 1:
+        # One of them may have put another one into a group.
+        _put_keys(connection, tables, numbers, more=True)
+
+
+def put_replacement(
+    connection: Connection, tables: DirectoryTables, replaced: NameReplaced, name_now: str | None
+) -> int | str:
+    """Replace the names of a principal as `PeopleHistory.replace_name` does.
+
+    Where this is not possible, a text says why.
+    """
+    changes, key = tables.changes, replaced.principal.key
+    of_principal = changes.c.principal == key
+    newest = changes.c.at.desc(), changes.c.number.desc()
+    last = connection.execute(
+        select(changes.c.at, changes.c.active).where(of_principal).order_by(*newest).limit(1)
+    ).first()
+    problem = problem_of_replacing(replaced, name_now, was_recorded=last is not None)
+    if last is None or problem is not None:
+        return problem or ""
+    other = update(changes).where(of_principal, changes.c.name != replaced.name)
+    number = connection.execute(other.values(name=replaced.name)).rowcount
+    if number > 0:
+        change = attrs.evolve(replaced, at=max(replaced.at, last.at))
+        # As before: it says nothing of whether the principal is active.
+        _put(connection, tables, [(replaced.principal, change)], active=last.active)
+    return number
 
 
 def begin_history(connection: Connection, tables: DirectoryTables, at: datetime) -> None:
@@ -97,7 +125,7 @@ def _record_of(change: DirectoryChange | HistoryBegan) -> dict[str, Any]:
 
 
 def _row_of(principal: PrincipalId, change: DirectoryChange) -> dict[str, Any]:
-    active = None if isinstance(change, PrincipalRemoved) else True
+    active = None if isinstance(change, PrincipalRemoved | NameReplaced) else True
     return {
         **_record_of(change),
         "name": None if isinstance(change, PrincipalRemoved) else change.name,
@@ -113,7 +141,7 @@ def _put_members(
     change: DirectoryChange,
     number: int,
 ) -> None:
-    if isinstance(change, UserChanged):
+    if isinstance(change, UserChanged | NameReplaced):
         return
     members = tables.past_members
     if change.left:
@@ -151,8 +179,17 @@ def _recorded(
 ) -> dict[str, tuple[Recorded | None, datetime]]:
     """Return the last recorded states of principals that have one, and since when."""
     changes, members = tables.changes.c, tables.past_members.c
-    last = select(sa.func.max(changes.number)).where(one_of(changes.principal, _KEYS))
-    newest = select(tables.changes).where(changes.number.in_(last.group_by(changes.principal)))
+    asked = listed(_KEYS)
+    # Found by index, however many changes of a principal there are.
+    last = (
+        select(changes.number)
+        .where(changes.principal == asked.c.value, changes.kind != NameReplaced.__name__)
+        .order_by(changes.at.desc(), changes.number.desc())
+        .limit(1)
+        .correlate(asked)
+        .scalar_subquery()
+    )
+    newest = select(tables.changes).where(changes.number.in_(select(last).select_from(asked)))
     is_member = one_of(members.group_key, _KEYS), members.ended.is_(None)
     held: dict[str, set[PrincipalId]] = {}
     if any(key.startswith("g:") for key in keys):
@@ -168,7 +205,7 @@ def _recorded(
             case GroupChanged():
                 members_now = frozenset(held.get(row.principal, ()))
                 state = Recorded(name=row.name, members=members_now)
-            case PrincipalRemoved():
+            case PrincipalRemoved() | NameReplaced():
                 pass
             case other:
                 assert_never(other)
@@ -179,7 +216,8 @@ def _recorded(
 def standing(connection: Connection, tables: DirectoryTables) -> list[PrincipalId]:
     """Return everybody who was recorded and not removed since."""
     changes = tables.changes.c
-    last = select(sa.func.max(changes.number)).group_by(changes.principal)
+    changed = changes.kind != NameReplaced.__name__
+    last = select(sa.func.max(changes.number)).where(changed).group_by(changes.principal)
     removed = changes.kind == PrincipalRemoved.__name__
     known = select(changes.principal).where(
         changes.number.in_(last), changes.principal.is_not(None), ~removed
@@ -187,20 +225,35 @@ def standing(connection: Connection, tables: DirectoryTables) -> list[PrincipalI
     return [principal_of(key) for key in connection.scalars(known)]
 
 
-def _groups_above(
-    connection: Connection, tables: DirectoryTables, keys: Sequence[str]
-) -> dict[str, set[str]]:
-    """Return each of some keys with the keys of the groups that it is in now, to any depth."""
-    members = tables.past_members.c
-    begin = select(members.member_key.label("began"), members.group_key.label("reached")).where(
-        one_of(members.member_key, _KEYS), members.ended.is_(None)
-    )
-    walk = begin.cte("walk", recursive=True)
-    onward = select(walk.c.began, members.group_key).join(
-        tables.past_members, members.member_key == walk.c.reached
-    )
-    walk = walk.union(onward.where(members.ended.is_(None)))
-    above = {key: {key} for key in keys}
-    for row in connection.execute(select(walk.c.began, walk.c.reached), {_KEYS: keys}):
-        above[row.began].add(row.reached)
-    return above
+def groups_holding(
+    connection: Connection, tables: DirectoryTables, principals: Iterable[PrincipalId]
+) -> list[GroupId]:
+    """Return the groups of which some principals are direct members, as far as was recorded."""
+    members, keys = tables.past_members.c, [each.key for each in principals]
+    held = one_of(members.member_key, _KEYS), members.ended.is_(None)
+    found = connection.scalars(select(members.group_key).where(*held).distinct(), {_KEYS: keys})
+    return [GroupId(key[2:]) for key in found]
+
+
+def _put_keys(
+    connection: Connection, tables: DirectoryTables, numbers: Sequence[int], *, more: bool = False
+) -> None:
+    """Let changes be found by their principals and by all groups around these now; or by `more`."""
+    connection.execute(_keys_around(tables, more=more), {_KEYS: [str(each) for each in numbers]})
+
+
+@lru_cache(maxsize=64)
+def _keys_around(tables: DirectoryTables, *, more: bool) -> sa.Insert:
+    """Return the statement that adds the keys of changes: the database walks to the groups."""
+    changes, members, keys = tables.changes.c, tables.past_members.c, tables.change_keys.c
+    numbers = select(sa.cast(listed(_KEYS).c.value, sa.BigInteger()))
+    begin = select(changes.principal.label("key"), changes.at, changes.number)
+    walk = begin.where(changes.number.in_(numbers)).cte("walk", recursive=True)
+    around = sa.and_(members.member_key == walk.c.key, members.ended.is_(None))
+    onward = select(members.group_key, walk.c.at, walk.c.number)
+    walk = walk.union(onward.select_from(walk.join(tables.past_members, around)))
+    found = select(walk.c.key, walk.c.at, walk.c.number)
+    if more:
+        same = keys.key == walk.c.key, keys.at == walk.c.at, keys.number == walk.c.number
+        found = found.where(~sa.exists().where(*same))
+    return insert(tables.change_keys).from_select(["key", "at", "number"], found)

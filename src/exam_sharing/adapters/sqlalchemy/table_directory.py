@@ -48,6 +48,7 @@ from exam_sharing.adapters.sqlalchemy.name_search import (
 from exam_sharing.adapters.sqlalchemy.past_people import SqlPeopleHistory
 from exam_sharing.adapters.sqlalchemy.recording_people import (
     begin_history,
+    groups_holding,
     lock_changes,
     put_changes,
     standing,
@@ -270,9 +271,9 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
         """Record how some users and groups are now, in the transaction that has changed them.
 
         Name each user whose name, `active`, `sharing_in_plan` or `where` has changed, each group
-        whose name, `where` or direct members have changed, and who is new or gone. What has not
-        changed is not recorded. `at` is aware. On PostgreSQL, others who record the same principals
-        wait until the transaction ends.
+        whose name, `where` or direct members have changed, and who is new or gone; the groups of
+        one who is gone are looked at too. What has not changed is not recorded. `at` is aware. On
+        PostgreSQL, others who record the same principals wait until the transaction ends.
 
         Raises:
             InvalidArgument: there is no transaction, the time is naive, or the directory has no
@@ -280,7 +281,7 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
             StoreFailed: the database does not answer.
         """
         named = tuple_of("principals", principals, UserId, GroupId)
-        self._record(self._inside(transaction), named, instant("at", at))
+        self._record(self._kept(), self._inside(transaction), named, instant("at", at))
 
     @checks_itself
     def record_everybody(self, transaction: Connection | Session, *, at: datetime) -> None:
@@ -289,14 +290,18 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
         The first call begins the history. Call it again after changes that were not recorded, such
         as a bulk load.
         """
-        self._record(self._inside(transaction), None, instant("at", at))
+        self._record(self._kept(), self._inside(transaction), None, instant("at", at))
 
     @in_our_words
     def _record(
-        self, inside: Transactions, named: Sequence[PrincipalId] | None, at: datetime
+        self,
+        tables: DirectoryTables,
+        inside: Transactions,
+        named: Sequence[PrincipalId] | None,
+        at: datetime,
     ) -> None:
         """Record how some principals are, or everybody for `None`."""
-        tables, questions, asked = self._kept(), self._questions, self._asked(named or ())
+        questions, asked = self._questions, self._asked(named or ())
         with inside.reading() as connection:
             require_shape(connection, tables.schema)
             lock_changes(connection, None if named is None else [p.key for p in named])
@@ -313,6 +318,18 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
                 put_changes(connection, tables, chunk, at)
             if named is None:
                 begin_history(connection, tables, at)
+                return
+            gone = [each for each in named if states[each] is None]
+            # Their memberships may have gone with them, as by a foreign key.
+            left = set(groups_holding(connection, tables, gone)).difference(named) if gone else ()
+        if left:
+            self._record(tables, inside, [*left], at)
+
+    @override
+    def _name_now(self, connection: Connection, principal: PrincipalId) -> str | None:
+        question, asked = self._questions.names, self._asked([principal])
+        rows = question.answer(connection.execute(question.statement, asked))
+        return next((row.name for row in rows), None)
 
     def _inside(self, transaction: Connection | Session) -> Transactions:
         require_connected("transaction", transaction, Connection, Session)

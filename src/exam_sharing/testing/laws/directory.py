@@ -11,6 +11,7 @@ import attrs
 from hypothesis import strategies as st
 
 from exam_sharing.acts.history import DirectoryThen, people_history
+from exam_sharing.history import NameReplaced, Stretch, UserChanged
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 from exam_sharing.policy.past import Moment
 from exam_sharing.ports import Directory
@@ -586,7 +587,10 @@ def every_answer_sees_every_change(trial: DirectoryTrial) -> None:
 
 @law.of_trial("change")
 def every_answer_of_the_past_is_given_again(trial: DirectoryTrial) -> None:
-    """A directory with a history answers of each change as it did then, and of now as now."""
+    """A directory with a history answers of each change as it did then, and of now as now.
+
+    So it does once it has replaced the names of somebody who was removed, which it forgets.
+    """
     clinic, past = trial.clinic, dict[int, object]()
     smaller = attrs.evolve(clinic, users=clinic.users[1:], groups=clinic.groups[1:])
     with trial.of(clinic) as directory:
@@ -596,11 +600,20 @@ def every_answer_of_the_past_is_given_again(trial: DirectoryTrial) -> None:
         for population in (clinic, *map(trial.fitting, _changes(clinic)), smaller):
             needed(trial.change)(directory, population)
             past[kept.last_change()] = _memberships(directory)
+        kept.replace_name(_REPLACED)
+        for entry in kept.changes(None, _ANN, Stretch(limit=99)):
+            if isinstance(entry.what, UserChanged):
+                same("a name that was replaced", entry.what.name, _REPLACED.name)
         for number, answers in past.items():
             then = DirectoryThen(kept, Moment(at=LAST, change=number)).as_directory()
             same(f"memberships after change {number}", _memberships(then), answers)
         now = DirectoryThen(kept, Moment(at=LAST)).as_directory()
         same("memberships now", _memberships(now), _memberships(directory))
+
+
+_REPLACED: Final = NameReplaced(
+    at=LAST, principal=_ANN, name="somebody", performed_by="host", why="a law is tried"
+)
 
 
 def _memberships(directory: Directory) -> object:

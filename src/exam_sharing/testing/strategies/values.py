@@ -9,6 +9,7 @@ from hypothesis.strategies import SearchStrategy
 
 import exam_sharing as es
 from exam_sharing.grants import Holding
+from exam_sharing.history import NameReplaced
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.policy.requests import AccessPurge, HostEnding, Withdrawal
 from exam_sharing.principals import MAX_ADDRESS_LENGTH
@@ -243,6 +244,9 @@ BY_TYPE: Final[Mapping[Any, SearchStrategy[Any]]] = {
     es.NarrowRequest: st.one_of(*(st.builds(es.NarrowRequest, **_HOW, **b) for b in _BOUNDS)),
     es.RevokeRequest: st.builds(es.RevokeRequest, **_HOW),
     HostEnding: st.builds(HostEnding, performed_by=_USERS, why=names()),
+    NameReplaced: st.builds(
+        NameReplaced, at=times(), performed_by=_USERS, why=names(), name=names()
+    ),
     Withdrawal: st.builds(Withdrawal, performed_by=_USERS, why=names()),
     AccessPurge: st.builds(AccessPurge, before=times(), performed_by=_USERS, why=names()),
     # Some accesses at one time.
