@@ -116,6 +116,7 @@ WRONG = {
     "SENTENCES": ({"NO_SUCH": "x"}, "E007", "NO_SUCH"),
     "SENDS_AT_ONCE": ("yes", "E008", "True or False"),
     "SEARCH": (1, "E010", "True or False"),
+    "HISTORY": (1, "E011", "True or False"),
 }
 
 
@@ -128,7 +129,7 @@ def test_a_part_that_is_wrong_is_reported(name, engine):
 
 def test_everything_that_is_wrong_is_reported_at_once(engine):
     given = {name: wrong for name, (wrong, _, _) in WRONG.items() if name != "DATABASE"}
-    found = {f"E00{number}" for number in range(2, 9)} | {"E010"}
+    found = {f"E00{number}" for number in range(2, 9)} | {"E010", "E011"}
     assert set(reported(EXAM_SHARING=given)) == found
 
 

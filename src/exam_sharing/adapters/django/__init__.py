@@ -7,7 +7,12 @@ others, so acts inside of `atomic()` commit with the portal's own rows, or not a
 """
 
 from exam_sharing.adapters.django.indexes import create_exam_indexes, drop_exam_indexes
-from exam_sharing.adapters.django.opening import open_sharing, owner_changed, update_search
+from exam_sharing.adapters.django.opening import (
+    open_sharing,
+    owner_changed,
+    record_changes,
+    update_search,
+)
 from exam_sharing.adapters.django.views import (
     RequirePermission,
     require,
@@ -18,5 +23,5 @@ from exam_sharing.adapters.django.views import (
 )
 
 __all__ = ["RequirePermission", "create_exam_indexes", "drop_exam_indexes", "open_sharing"]
-__all__ += ["owner_changed", "require", "require_permission", "response_to", "user_id"]
-__all__ += ["update_search", "viewer_of"]
+__all__ += ["owner_changed", "record_changes", "require", "require_permission", "response_to"]
+__all__ += ["update_search", "user_id", "viewer_of"]

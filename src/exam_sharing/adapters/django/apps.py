@@ -2,9 +2,10 @@
 
 from django.apps import AppConfig
 from django.core.checks import register
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import m2m_changed, post_delete, post_save
 from typing_extensions import override
 
+from exam_sharing.adapters.django import recording
 from exam_sharing.adapters.django.checks import check_settings
 from exam_sharing.adapters.django.searching import people_changed
 
@@ -21,3 +22,6 @@ class ExamSharingConfig(AppConfig):
         register(check_settings)
         post_save.connect(people_changed)
         post_delete.connect(people_changed)
+        post_save.connect(recording.saved_or_deleted)
+        post_delete.connect(recording.saved_or_deleted)
+        m2m_changed.connect(recording.members_changed)

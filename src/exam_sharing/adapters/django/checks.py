@@ -33,6 +33,7 @@ _PARTS: Final[tuple[tuple[str, Callable[[], object], str], ...]] = (
     ("E003", settings.notifier, "In the settings, let it be the path of a Notifier."),
     ("E004", settings.host_facts, "In the settings, let it be the path of your HostFacts."),
     ("E010", settings.searches, "In the settings, set it to True or False."),
+    ("E011", settings.keeps_history, "In the settings, set it to True or False."),
     ("E005", _directory, "In the settings, name fields of your models that hold this."),
     ("E006", settings.exams, "In the settings, name fields of your model that hold this."),
     ("E007", settings.sentences, "In the settings, use the codes of exam_sharing.web.ENGLISH."),

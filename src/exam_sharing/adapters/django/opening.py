@@ -1,6 +1,6 @@
 """The `Sharing` of a portal made with Django, from its settings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -83,6 +83,40 @@ def rebuild_search() -> None:
         opened.directory.rebuild_search(connection)
 
 
+def record_changes(*principals: PrincipalId) -> None:
+    """Record how some users and groups are now, inside of the `atomic()` that has changed them.
+
+    With `EXAM_SHARING['HISTORY']`, a saved or deleted user, group or membership is recorded without
+    this. Call it for what Django sends no signal of, as `QuerySet.update`, and for names and
+    settings that are in other models. What has not changed is not recorded.
+
+    Raises:
+        InvalidArgument: there is no transaction, or the portal keeps no history.
+        StoreFailed: the database does not answer.
+    """
+    if not connections[settings.database()].in_atomic_block:
+        raise InvalidArgument("record_changes", "must be called where atomic() makes the changes")
+    put_changes(lambda _: principals)
+
+
+def record_everybody() -> None:
+    """Record how all users and groups are now; errors as before.
+
+    The first call begins the history. Call it again after a bulk load.
+    """
+    opened = _opened()
+    with _written(opened.database) as connection:
+        opened.directory.record_everybody(connection, at=datetime.now(UTC))
+
+
+def put_changes(changed: Callable[[Connection], Iterable[PrincipalId]]) -> None:
+    """Record how some users and groups are now; in a transaction of its own where there is none."""
+    opened = _opened()
+    with _written(opened.database) as connection:
+        principals = changed(connection)
+        opened.directory.record_changes(connection, *principals, at=datetime.now(UTC))
+
+
 @contextmanager
 def _written(database: Database) -> Iterator[Connection]:
     with database.transactions.writing() as connection:
@@ -141,6 +175,7 @@ def directory_over(transactions: DjangoTransactions) -> TableDirectory:
             users_in_groups=people.users_in_groups,
             groups_in_groups=people.groups_in_groups,
             search=given_tables(None).directory if settings.searches() else None,
+            history=given_tables(None).directory if settings.keeps_history() else None,
         )
     except CallerError as error:
         raise ImproperlyConfigured(f"{settings.NAME}: {error}") from error

@@ -47,7 +47,10 @@ _KEYS: Final[Mapping[str, frozenset[str]]] = {
 """The keys of each part that is a dictionary."""
 
 _PARTS: Final = frozenset(
-    {"DATABASE", "POLICY", "NOTIFIER", "HOST_FACTS", "SEARCH", "SENDS_AT_ONCE", "SENTENCES", *_KEYS}
+    {
+        *("DATABASE", "POLICY", "NOTIFIER", "HOST_FACTS", "SEARCH", "HISTORY", "SENDS_AT_ONCE"),
+        *("SENTENCES", *_KEYS),
+    }
 )
 
 _GROUPS: Final[_Given] = {"model": "auth.Group", "name": "name", "members": "user"}
@@ -139,6 +142,11 @@ def searches() -> bool:
     return _flag("SEARCH", default=False)
 
 
+def keeps_history() -> bool:
+    """Return whether our tables keep the history of users and groups."""
+    return _flag("HISTORY", default=False)
+
+
 def _flag(name: str, *, default: bool) -> bool:
     given = _given().get(name, default)
     if not isinstance(given, bool):
@@ -156,6 +164,23 @@ def group_model() -> Any:
     if _given().get("GROUPS", {}) is None:
         return None
     return _model("GROUPS", _part("GROUPS", _GROUPS)["model"])
+
+
+def membership_models() -> frozenset[Any]:
+    """Return the models whose rows are the memberships of the portal's groups."""
+    model = group_model()
+    if model is None:
+        return frozenset()
+    given = _part("GROUPS", _GROUPS)
+    paths = {str(given.get(key)).partition("__")[0] for key in ("members", "subgroups")}
+    return frozenset(
+        # A relation to many may be declared by either side.
+        (field.remote_field if field.concrete else field).through
+        if field.many_to_many
+        else field.related_model
+        for field in model._meta.get_fields()
+        if field.name in paths and (field.many_to_many or field.one_to_many)
+    )
 
 
 def _named(name: str, default: Callable[[], Any]) -> Any:
