@@ -137,6 +137,13 @@ def test_the_first_access_of_a_row_is_in_the_store_at_once_and_repeats_later(wor
     assert world.sharing.admin.flush_accesses() == 0
 
 
+def test_delivering_notices_writes_the_repeats_that_wait(world):
+    look(world, BEN)
+    look(world, BEN)
+    world.sharing.admin.deliver_notices()
+    assert in_the_store(world) == [(BEN, START, START, 2)]
+
+
 def test_the_next_first_access_writes_the_repeats_that_wait(world):
     for user in (BEN, BEN, CARLA):
         look(world, user)
@@ -231,6 +238,8 @@ def test_a_first_access_that_cannot_be_written_is_an_error_and_repeats_wait(capl
         "repeated accesses could not be written: StoreFailed"
     ]
     look(world, BEN)
+    world.share(ANNA, CT, BEN)
+    assert world.sharing.admin.deliver_notices() == 0
     world.store.fails = False
     assert counted(world) == [(BEN, 4)]
 

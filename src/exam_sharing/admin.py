@@ -5,6 +5,7 @@ may do and see is in `exam_sharing.sharing`.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import final, get_args
 
@@ -327,11 +328,15 @@ class Admin:
 
         `stopped` is called before each few notices; where it returns true, the rest waits.
 
+        Accesses that this process has counted are written before, as by `flush_accesses`.
+
         Raises:
             StoreFailed: the outbox cannot be read or written; nothing is lost, but a notice that
                 was just sent may be sent again.
         """
         require_callable("stopped", stopped)
+        with suppress(Exception):  # Accesses wait on; notices do not wait for them.
+            self._recorder.flush()
         sent, tried = 0, set[NoticeId]()
         while not stopped():
             outcomes = delivering.deliver_due(self._ports, self._policy, self._now)

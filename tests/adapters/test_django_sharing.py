@@ -204,6 +204,16 @@ def test_a_refusal_survives_a_rollback_where_the_database_has_several_writers(
     assert events(engine) == (["ActRefused"] if engine.dialect.name == "postgresql" else [])
 
 
+def test_an_access_survives_a_rollback_where_the_database_has_several_writers(
+    portal, sharing, engine
+):
+    for _ in range(2):
+        with rolled_back():
+            sharing.record_access(portal.ben, CT, VIEW)
+    found = sharing.admin.accesses(user=portal.ben).items
+    assert [each.count for each in found] == ([2] if engine.dialect.name == "postgresql" else [])
+
+
 def events(engine):
     with engine.connect() as other:
         return list(other.scalars(sqlalchemy.select(TABLES.events.c.kind)))

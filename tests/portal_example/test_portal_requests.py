@@ -1,10 +1,12 @@
 """What the portal answers to bad input, and to forms that are sent in unusual ways."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from docs_examples import require_portal
+from exam_sharing import ExamId, Permission
 from exam_sharing.web import ENGLISH
 from portal_visits import application_of, errors_in, hidden_in, visitors_of
 
@@ -66,6 +68,18 @@ def test_a_picture_that_is_not_there_is_not_found(visitor):
     for number in JUNK_NUMBERS:
         answer = anna.get(f"/exams/4/images/{number}.png")
         assert (answer.status_code, answer.content) == (404, nowhere), number
+
+
+def test_pictures_and_downloads_are_accesses(portal, visitor):
+    anna = visitor("Anna")
+    numbers = re.findall(r"/exams/4/images/(\d+)\.png", anna.get("/exams/4").text)
+    for number in numbers:
+        anna.get(f"/exams/4/images/{number}.png")
+    anna.get("/exams/4/files.zip")
+    found = portal.sharing.admin.accesses(exams=[ExamId("4")]).items
+    counted = {each.permission: each.count for each in found}
+    assert counted == {Permission.VIEW: len(numbers), Permission.DOWNLOAD: 1}
+    assert len(numbers) > 0
 
 
 def test_a_cursor_that_no_page_gave_cannot_be_used(visitor):
