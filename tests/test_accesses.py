@@ -244,6 +244,21 @@ def test_a_first_access_that_cannot_be_written_is_an_error_and_repeats_wait(capl
     assert counted(world) == [(BEN, 4)]
 
 
+@pytest.mark.memory_only("it fails in memory")
+def test_repeats_that_waited_for_long_are_written_a_few_at_a_time(monkeypatch):
+    monkeypatch.setattr("exam_sharing.recording._MOST_WAITING", 2)
+    world = World(store=Failing())
+    users = (BEN, CARLA, DAN, EVA, ANNA)
+    for user in users:
+        look(world, user)
+    world.store.fails = True
+    for user in users:
+        look(world, user)
+    world.store.fails = False
+    assert world.sharing.admin.flush_accesses() == len(users)
+    assert {times for *_, times in in_the_store(world)} == {2}
+
+
 @pytest.mark.memory_only("it is about the answer of a port")
 def test_what_a_transaction_may_roll_back_is_written_each_time(world):
     put = world.store.accesses.put
