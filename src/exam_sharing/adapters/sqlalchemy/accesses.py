@@ -18,7 +18,8 @@ from exam_sharing.accesses import Access, AccessQuery, together
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.documents import ACCESSES
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
-from exam_sharing.adapters.sqlalchemy.tables import ByDialect, one_of
+from exam_sharing.adapters.sqlalchemy.reading import texts
+from exam_sharing.adapters.sqlalchemy.tables import ByDialect, listed, one_of
 from exam_sharing.adapters.sqlalchemy.trail import put_event
 from exam_sharing.events import AccessesPurged
 from exam_sharing.grants import NEVER
@@ -61,19 +62,26 @@ class SqlAccesses(AccessLog):
     @override
     @in_our_words
     def find(self, wanted: AccessQuery) -> tuple[Access, ...]:
-        accesses = self._tables.accesses
-        found = select(accesses).order_by(accesses.c.first_at.desc(), accesses.c.id.desc())
-        asked: dict[str, Any] = {}
-        for column, named in ((accesses.c.exam, wanted.exams), (accesses.c.reader, wanted.users)):
-            if named is not None:
-                texts = sorted(each.value for each in named)
-                if len(texts) == 1:  # The index then gives the rows in their order.
-                    found = found.where(column == texts[0])
-                else:
-                    found, asked[column.key] = found.where(one_of(column, column.key)), texts
-        found = found.where(*_within(wanted, accesses)).limit(wanted.limit)
-        rows = self._transactions.rows(found, **asked)
-        return ACCESSES.values_of(rows)
+        accesses, asked = self._tables.accesses, dict[str, object]()
+        found = select(accesses).where(*_within(wanted, accesses))
+        by, named = accesses.c.exam, texts(wanted.exams or ())
+        if wanted.exams is None:
+            by, named = accesses.c.reader, texts(wanted.users or ())
+        elif wanted.users is not None:
+            found = found.where(one_of(accesses.c.reader, "readers"))
+            asked["readers"] = texts(wanted.users)
+        if len(named) == 1:
+            newest = _newest(found.where(by == named[0]), accesses.c, wanted.limit)
+        elif self._transactions.postgresql:
+            # The newest of each, by the index, and of these the newest.
+            each = listed("named")
+            top = _newest(found.where(by == each.c.value), accesses.c, wanted.limit).lateral("top")
+            of_all = select(*top.c).select_from(each.join(top, sa.true()))
+            newest, asked["named"] = _newest(of_all, top.c, wanted.limit), named
+        else:
+            of_all = found.where(one_of(by, "named"))
+            newest, asked["named"] = _newest(of_all, accesses.c, wanted.limit), named
+        return ACCESSES.values_of(self._transactions.rows(newest, **asked))
 
     @override
     @in_our_words
@@ -115,6 +123,10 @@ def _adding(table: Table, *, postgresql_: bool) -> postgresql.Insert | sqlite.In
         index_elements=[kept.id],
         set_={"first_at": earliest, "last_at": latest, "times": kept.times + new.times},
     )
+
+
+def _newest(found: sa.Select[Any], columns: Any, limit: int) -> sa.Select[Any]:  # noqa: ANN401
+    return found.order_by(columns.first_at.desc(), columns.id.desc()).limit(limit)
 
 
 def _within(wanted: AccessQuery, accesses: Table) -> list[sa.ColumnElement[bool]]:

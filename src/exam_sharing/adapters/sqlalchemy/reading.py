@@ -156,7 +156,7 @@ def asked_by(
     }
 
 
-def texts(ids: Iterable[ExamId | GrantId]) -> list[str]:
+def texts(ids: Iterable[ExamId | GrantId | UserId]) -> list[str]:
     """Return ids as the parameter of a statement, each once and in order."""
     return sorted({each.value for each in ids})
 
