@@ -218,8 +218,7 @@ def _links(graph: SharingGraph) -> Iterator[_Link]:
                 yield source, grant.id, "-->"
     for each in graph.grants:
         for new in () if each.ending is None else each.ending.replaced_by:
-            if new in places:
-                yield each.grant.id, new, "-. narrowed to .->"
+            yield each.grant.id, new, "-. narrowed to .->"
 
 
 def _rank(drawn: DrawnGrant) -> int:
