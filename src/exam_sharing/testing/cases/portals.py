@@ -23,9 +23,6 @@ from exam_sharing.testing.worlds import FrozenClock, perform
 
 __all__ = ["SharingPortal", "in_memory", "over_sharing", "over_store"]
 
-SUGGESTED: Final = 10
-"""The limit of suggestions in cases."""
-
 
 def over_sharing(open_sharing: Callable[..., es.Sharing]) -> OpenPortal:
     """Return a function that opens portals over a `Sharing`.
@@ -193,7 +190,7 @@ class PlainPortal(Portal):
         return {**plain(found, "owner"), "entries": entries}
 
     def _ask_suggestions_held(self, user: es.UserId, exam: es.ExamId, text: str) -> list[Data]:
-        found = self._view("suggest", user, exam, text, SUGGESTED)
+        found = self._view("suggest", user, exam, text)
         return [plain(each, "principal", "held") for each in found]
 
     def _ask_choices_held(self, user: es.UserId, exam: es.ExamId) -> list[Data]:

@@ -91,8 +91,8 @@ def as_json() -> str:
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-_UNUSED: Final = frozenset({"retries"})
-"""Settings that no case has: in cases no delivery fails."""
+_UNUSED: Final = frozenset({"access_window", "retries"})
+"""Settings that no case has: in cases no access is reported, and no delivery fails."""
 
 
 def chosen(field: str, named: Collection[str] | None, known: frozenset[str]) -> frozenset[str]:

@@ -263,7 +263,7 @@ def recipients(world: World, actor: UserId, exam: ExamId) -> list[Choice]:
     return [] if world.policy.whole_names_only else _choosable(world, actor, exam)
 
 
-def suggest(world: World, actor: UserId, exam: ExamId, typed: str, limit: int) -> list[Choice]:
+def suggest(world: World, actor: UserId, exam: ExamId, typed: str, limit: int = 10) -> list[Choice]:
     """Return the choices that fit a typed text: whole names, then starts of names, then words."""
     text = folded(typed)
     short = _length(text) < world.policy.suggestion_min_length
