@@ -72,9 +72,16 @@ def test_a_standby_that_is_cut_off_is_released_too(portal, release, monkeypatch,
     assert (found["released"], found["synchronous_standby_names"]) == ("standby", "")
 
 
+def test_the_address_of_a_standby_is_refused(pair, release, capsys):
+    # The last address counts.
+    assert release("--primary", pair.standby.url) == 2
+    assert "is the address of a standby: give that of the primary" in capsys.readouterr().err
+    assert setting_at(pair) == "FIRST 1 (standby)"
+
+
 def test_a_name_that_commits_do_not_wait_for_is_refused(pair, release, capsys):
     assert release(name="other") == 2
-    assert 'not in synchronous_standby_names: FIRST 1 ("standby")' in capsys.readouterr().err
+    assert """not in synchronous_standby_names = 'FIRST 1 ("standby")'""" in capsys.readouterr().err
     assert setting_at(pair) == "FIRST 1 (standby)"
 
 

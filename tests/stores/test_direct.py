@@ -132,6 +132,14 @@ def test_a_connection_keeps_few_cursors_and_few_rows(store, engine):
     assert 10 < len(kept()) < 50
 
 
+def test_an_older_psycopg_without_raw_cursors_is_read_over_sqlalchemy(
+    store, engine, direct, monkeypatch
+):
+    monkeypatch.delattr(psycopg, "RawCursor")
+    assert holds(SqlStore.over(engine))
+    assert not direct
+
+
 @pytest.mark.parametrize("name", ["begin", "before_cursor_execute", "engine_connect"])
 def test_who_listens_to_an_engine_sees_every_check(store, engine, direct, name):
     seen = []

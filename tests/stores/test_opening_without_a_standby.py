@@ -229,6 +229,7 @@ def test_a_standby_that_the_primary_has_lost_is_used_once_it_is_found(pair, clin
 def test_of_several_addresses_one_may_be_that_of_a_standby_that_is_not_awaited(
     pair, clinic, caplog
 ):
+    pair.primary.configure(wal_sender_timeout="2s")
     clinic.settle()
     caplog.clear()
     give(clinic.open(reading=None))
@@ -244,7 +245,7 @@ def test_of_several_addresses_one_may_be_that_of_a_standby_that_is_not_awaited(
         pair.wait_for(passed)
         with pytest.raises(InvalidArgument, match="must name standby"):
             clinic.open(reading=several)
-    pair.restore()
+    pair.wait_for("FIRST 1 (standby)")
     wait_for(BACK, caplog, sharing)
 
 

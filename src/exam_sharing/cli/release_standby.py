@@ -44,10 +44,12 @@ def release_standby(arguments: Namespace) -> ExitCode:
     from exam_sharing.cli.database import server_at
 
     with server_at("--primary", arguments.primary) as primary:
+        if _answer(primary, "SELECT pg_is_in_recovery()::text") == "true":
+            raise InvalidInput("--primary", "is the address of a standby: give that of the primary")
         waiting = Waiting.of(_setting(primary))
         left = waiting.without(arguments.name)
         if len(left.names) == len(waiting.names):
-            raise InvalidInput("NAME", f"is not in synchronous_standby_names: {waiting}")
+            raise InvalidInput("NAME", f"is not in synchronous_standby_names = '{waiting}'")
         line = Line(sys.stderr)
         try:
             _set(primary, str(waiting.letting_go()))
@@ -71,13 +73,16 @@ def release_standby(arguments: Namespace) -> ExitCode:
 
 
 def _setting(primary: "Engine") -> str:
+    return _answer(primary, "SHOW synchronous_standby_names")
+
+
+def _answer(primary: "Engine", question: str) -> str:
     from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 
     @in_our_words
     def asked() -> str:
         with primary.connect() as connection:
-            shown = connection.exec_driver_sql("SHOW synchronous_standby_names")
-            return str(shown.scalar_one())
+            return str(connection.exec_driver_sql(question).scalar_one())
 
     return asked()
 

@@ -238,11 +238,13 @@ class OwnTransactions(Transactions):
     @override
     @in_our_words
     def ask(self, question: Question[AnswerT], **asked: object) -> AnswerT:
-        if held_connection(self._engine) is None and self._direct.is_usable():
-            written = rendered(question.statement, self.dialect)
-            rows = self._direct.rows(written.text, written.values(asked))
+        direct = self._direct
+        if (_HELD.get() is None or held_connection(self._engine) is None) and direct.is_usable():
+            written = rendered(question.statement, direct.dialect)
+            rows = direct.rows(written.text, written.values(asked))
             if rows is not None:
-                return question.answer(written.rows(rows))
+                by_place = question.by_place and not written.is_converted
+                return question.answer(rows if by_place else written.rows(rows))
         return super().ask(question, **asked)
 
     def reads_with(self, other: Transactions) -> bool:

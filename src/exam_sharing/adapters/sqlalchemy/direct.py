@@ -3,7 +3,8 @@
 `Connection` of SQLAlchemy makes a check three times as long as psycopg alone. Reads of ours need
 only the pool: they are text with values, and each is a transaction by itself. SQLAlchemy executes
 them all the same where the host could tell the difference: where something listens to statements
-or transactions, or logs them, or where names are translated.
+or transactions, or logs them, or where names are translated; and with a
+psycopg before 3.2, which has no `RawCursor`.
 
 A pooled connection keeps a cursor for each text, which spares psycopg a quarter of its work for a
 check. One read at a time has a cursor, also where a pool lends a connection twice.
@@ -16,6 +17,8 @@ from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Engine
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine import Dialect
 
 from exam_sharing.errors import StoreFailed
 
@@ -40,6 +43,8 @@ _MOST_CURSORS: Final = 32
 # A cursor holds the rows that it has read last, so after more of them it is not kept.
 _MOST_ROWS: Final = 100
 
+_POSTGRESQL: Final[Callable[..., Dialect]] = PGDialect_psycopg
+
 _Cursors: TypeAlias = MutableMapping[tuple[Any, ...], Any]
 
 OneRow: TypeAlias = Callable[[str], Sequence[Any]]
@@ -54,8 +59,18 @@ class DirectReader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._driven = engine.dialect.driver == "psycopg" and not engine.dialect.is_async
-        self._psycopg: Any = engine.dialect.loaded_dbapi if self._driven else None
+        self._psycopg: Any = engine.dialect.loaded_dbapi
+        self._driven = (
+            engine.dialect.driver == "psycopg"
+            and not engine.dialect.is_async
+            and hasattr(self._psycopg, "RawCursor")
+        )
+        # The engine is our own, whose options nobody changes.
+        self._translated = bool(engine.get_execution_options().get("schema_translate_map"))
+        # psycopg then sends a text as it is, and need not bring names into an order for each read.
+        self.dialect: Dialect = (
+            _POSTGRESQL(paramstyle="numeric_dollar") if self._driven else engine.dialect
+        )
 
     def is_usable(self) -> bool:
         """Return whether the host cannot tell the difference."""
@@ -68,7 +83,7 @@ class DirectReader:
                 getattr(engine.dialect, _EVER, True)
                 and any(_FIRED_BY_DIALECT(engine.dialect.dispatch))
             )
-            and not engine.get_execution_options().get("schema_translate_map")
+            and not self._translated
             and not engine.logger.isEnabledFor(INFO)
         )
 
@@ -125,7 +140,7 @@ class DirectReader:
         cursor = kept.pop(key, None)
         if cursor is None:
             # The rows are tuples, whatever rows the host has chosen for the connection.
-            cursor = driver.cursor(row_factory=self._psycopg.rows.tuple_row)
+            cursor = self._psycopg.RawCursor(driver, row_factory=self._psycopg.rows.tuple_row)
         found: Sequence[Sequence[Any]] = cursor.execute(text, values).fetchall()
         if len(found) <= _MOST_ROWS and len(kept) < _MOST_CURSORS:
             kept[key] = cursor

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from functools import lru_cache, partial
-from operator import attrgetter
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -55,8 +54,6 @@ Selecting: TypeAlias = Select[Any] | sa.CompoundSelect[Any]
 _VISIBLE: Final = Rows(VisibleExam)
 # How many principals have a select of their own, an arm, in SQLite; it joins at most 500 selects.
 _MOST_ARMS: Final = 200
-# Whether the user holds what a check asks for; in C, since each check waits for it.
-_HELD: Final = attrgetter("held")
 # The key to ask about for a user without principals.
 _NO_KEY: Final = PrincipalKey("")
 # A sub-select hides the length of a page from PostgreSQL. Where most principals see less than a
@@ -68,11 +65,12 @@ _LIMIT: Final = select(sa.bindparam("limit", type_=sa.Integer())).scalar_subquer
 class Question(Generic[AnswerT]):
     """One statement that reads, and how its rows make the answer.
 
-    Each row has its columns as attributes, in order.
+    Each row has its columns as attributes, in order; with `by_place`, it may be any sequence.
     """
 
     statement: Selecting
     answer: Callable[[Iterable[Any]], AnswerT] = attrs.field(repr=False, eq=False)
+    by_place: bool = attrs.field(default=False, kw_only=True)
 
 
 _Process: TypeAlias = Callable[[Any], Any]
@@ -86,12 +84,16 @@ class Rendered:
         asked = [name for name, parameter in compiled.binds.items() if parameter.required]
         state = compiled.construct_expanded_state(dict.fromkeys(asked), escape_names=False)
         processes: dict[str, _Process | None] = state.processors | {
-            name: parameter.type.dialect_impl(driver).bind_processor(driver)
-            for name, parameter in compiled.binds.items()
+            name: _bound_by(parameter.type, driver) for name, parameter in compiled.binds.items()
         }
         self.text: str = state.statement
-        self._places: Sequence[str] | None = state.positiontup
-        self._to_driver = [(name, processes[name]) for name in asked]
+        self._by_name: bool = state.positiontup is None
+        self._names = tuple(state.positiontup or state.parameters)
+        self._to_driver = [
+            (place, process)
+            for place, name in enumerate(self._names)
+            if name in asked and (process := processes[name]) is not None
+        ]
         self._fixed = {
             name: (processes.get(name) or _as_it_is)(value)
             for name, value in state.parameters.items()
@@ -100,27 +102,27 @@ class Rendered:
         columns = statement.selected_columns
         types = [column.type.dialect_impl(driver) for column in columns]
         from_driver = [each.result_processor(driver, None) for each in types]
-        self._from_driver = (
-            [each or _as_it_is for each in from_driver] if any(from_driver) else None
-        )
+        self.is_converted: bool = any(from_driver)
+        self._from_driver = [each or _as_it_is for each in from_driver]
         # Made here, since each statement has other columns.
         self._row: Any = namedtuple("Row", columns.keys(), rename=True)  # type: ignore[misc]  # noqa: PYI024
 
     def values(self, asked: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
         """Return the parameters as the driver takes them: by place or by name."""
-        values = dict(self._fixed)
-        for name, process in self._to_driver:
-            values[name] = asked[name] if process is None else process(asked[name])
-        return values if self._places is None else tuple(map(values.__getitem__, self._places))
+        given = {**self._fixed, **asked} if self._fixed else asked
+        values = [*map(given.__getitem__, self._names)]
+        for place, process in self._to_driver:
+            values[place] = process(values[place])
+        return dict(zip(self._names, values, strict=True)) if self._by_name else tuple(values)
 
     def rows(self, rows: Iterable[Sequence[Any]]) -> Iterator[Any]:
         """Return rows of the driver with Python values, and the columns as attributes."""
-        if self._from_driver is None:
+        if not self.is_converted:
             return map(self._row._make, rows)
         return map(self._converted, rows)
 
     def _converted(self, row: Sequence[Any]) -> Any:  # noqa: ANN401  as `self._row`
-        pairs = zip(self._from_driver or (), row, strict=True)
+        pairs = zip(self._from_driver, row, strict=True)
         return self._row._make([process(value) for process, value in pairs])
 
 
@@ -135,6 +137,15 @@ def rendered(statement: Selecting, driver: Dialect) -> Rendered:
     if key not in for_drivers:
         for_drivers[key] = Rendered(statement, driver)
     return for_drivers[key]
+
+
+def _bound_by(kind: sa.types.TypeEngine[Any], driver: Dialect) -> _Process | None:
+    """Return how values of a type are made for a driver; `None` if they are left as they are."""
+    own: Any = kind.dialect_impl(driver)
+    if isinstance(own, sa.types.TypeDecorator) and own.impl_instance.bind_processor(driver) is None:
+        # SQLAlchemy would call it by one function more.
+        return partial(own.process_bind_param, dialect=driver)
+    return own.bind_processor(driver)  # type: ignore[no-any-return]
 
 
 def _as_it_is(value: Any) -> Any:  # noqa: ANN401  anything
@@ -249,7 +260,7 @@ class Questions:
         owned = sa.exists(self._owned(exams.id == exam))
         sees = sa.or_(sa.and_(given, there), owned)
         holds = select(sees.label("held"))
-        self.holds = Question(holds, lambda rows: True in map(_HELD, rows))
+        self.holds = Question(holds, _is_held, by_place=True)
         highest = select(sa.func.max(grants.permission)).where(self._gives(grants.exam == exam))
         by_grants = (there, highest.scalar_subquery())
         held = select(sa.case((owned, int(Permission.DOWNLOAD)), by_grants).label("held"))
@@ -459,6 +470,13 @@ def _columns_of(part: FromClause) -> Select[Any]:
 def _behind(uploaded_at: ColumnElement[Any], exam: ColumnElement[Any]) -> ColumnElement[bool]:
     at: ColumnElement[Any] = sa.bindparam("after_at", type_=Instant())
     return sa.tuple_(uploaded_at, exam) < sa.tuple_(at, sa.bindparam("after_exam", type_=exam.type))
+
+
+def _is_held(rows: Iterable[Sequence[Any]]) -> bool:
+    for row in rows:  # noqa: SIM110  a check waits for each call
+        if True in row:
+            return True
+    return False
 
 
 def _exam_ids_of(rows: Iterable[Any]) -> frozenset[ExamId]:

@@ -68,7 +68,7 @@ class _StandbyTransactions(Transactions):
         if not self._direct.is_usable():
             return super().ask(question, **asked)
         self._guard.require_word()
-        written, until = rendered(question.statement, self.dialect), [0.0]
+        written, until = rendered(question.statement, self._direct.dialect), [0.0]
 
         @contextmanager
         def followed(driver: object, ask: OneRow) -> Iterator[None]:
