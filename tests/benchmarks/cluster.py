@@ -118,7 +118,7 @@ class Cluster:
     def checking(self, who: str, run: Run, clients: int) -> Iterator[harness.Row]:
         """Measure checks on one server, on the pair, and by psycopg alone."""
         harness.progress(f"checks by {who}")
-        asked = What.CHECK, What.SENT, What.LOOKED_UP, What.BOTH_SENT, What.ON_STANDBY
+        asked = (each for each in What if each is not What.ACT)
         runs = {each.name: partial(run, each, self.settings.seconds) for each in asked}
         found = in_turns(runs, self.settings.turns, self.servers)
         for what in (What.CHECK, What.LOOKED_UP, What.ON_STANDBY):
@@ -126,6 +126,8 @@ class Cluster:
         on_standby, check = found[What.ON_STANDBY.name], found[What.CHECK.name]
         text = f"{What.ON_STANDBY.value} / on one server, {who}"
         yield self.row(text, check.rate / on_standby.rate)
+        text = f"{What.POOLED.value} / alone, {who}"
+        yield self.row(text, found[What.SENT.name].rate / found[What.POOLED.name].rate)
         for what, alone in ALONE.items():
             text = f"{what.value} / {alone.value}, {who}"
             ratio = found[alone.name].rate / found[what.name].rate
