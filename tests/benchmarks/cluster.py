@@ -104,7 +104,7 @@ class Cluster:
     servers: Backends
     settings: Settings
 
-    def row(self, what: str, measured: float | None, unit: str = "x") -> harness.Row:
+    def row(self, what: str, measured: float, unit: str = "x") -> harness.Row:
         return harness.Row(what, self.settings.grants, measured, unit)
 
     def measured(self, clients: int) -> Iterator[harness.Row]:
@@ -161,8 +161,9 @@ class Cluster:
         """Return how many a second there are, and what share of processor time Python takes."""
         yield self.row(text, turns.rate, "a second")
         python, server = sum(each.python for each in turns.done), sum(turns.server)
-        share = 100 * python / (python + server) if server else None
-        yield self.row(f"{text}: Python's share of processor time", share, "%")
+        if server:  # A short turn takes less than Linux reports.
+            share = 100 * python / (python + server)
+            yield self.row(f"{text}: Python's share of processor time", share, "%")
 
 
 def founded(primary: str, standby: str, settings: Settings) -> Site:
