@@ -132,7 +132,7 @@ def sent_at_death(life):
     """Return the notice that a life was sending when it died, if it was."""
     lines = life.lines()
     sends = [es.NoticeId(line[1]) for line in lines if line[0] == "sends"]
-    return {sends[-1]} if {"sends", "sent"} & {line[0] for line in lines[-3:]} else set()
+    return {sends[-1]} if {"sends", "sent"} & {line[0] for line in lines[-4:]} else set()
 
 
 def test_a_hundred_kills_at_random_lose_nothing_and_leave_nothing_half_done(

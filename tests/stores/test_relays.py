@@ -128,13 +128,14 @@ def crowded(engine, tables, world):
     return world.store.outbox
 
 
-def test_a_claim_is_one_statement_that_reads_only_due_notices(engine, crowded):
+def test_a_claim_reads_the_shape_and_is_one_statement_that_reads_only_due_notices(engine, crowded):
     with noted(engine) as statements:
         claims = crowded.claim(START, START + LAPSE, 50, None)
     assert len({claim.notice.to for claim in claims} - {BEN, CARLA}) == 50
     changing = [each for each in statements if not each.text.startswith(("COMMIT", "PRAGMA"))]
-    statement, parameters = changing[0].text, changing[0].parameters
-    assert len(changing) == 1
+    shape, claim = changing
+    assert shape.text.startswith("SELECT exam_sharing_schema.number")
+    statement, parameters = claim.text, claim.parameters
     with engine.connect() as connection, connection.begin() as transaction:
         if engine.dialect.name == "sqlite":
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)

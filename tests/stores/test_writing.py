@@ -14,7 +14,6 @@ import psycopg
 import pytest
 import sqlalchemy
 from failing import failing
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 import calls
@@ -323,10 +322,10 @@ def test_acts_that_wait_for_their_turn_hold_no_connection(pools):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    short = "SELECT false AS waits, set_config('lock_timeout', '50ms', true)"
-    idle = ", set_config('idle_in_transaction_session_timeout', '100ms', true)"
-    monkeypatch.setattr(transactions, "_WAIT", text(short))
-    monkeypatch.setattr(transactions, "_WAIT_IN_TURN", text(short + idle))
+    short = "set_config('lock_timeout', '50ms', true)"
+    idle = "set_config('idle_in_transaction_session_timeout', '100ms', true)"
+    monkeypatch.setattr(transactions, "_BRIEFLY", (short,))
+    monkeypatch.setattr(transactions, "_IN_TURN", (short, idle))
 
 
 @contextmanager
