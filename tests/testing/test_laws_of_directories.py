@@ -1,14 +1,13 @@
-"""The laws of directories find small bugs."""
+"""The laws of directories find small bugs; `broken.directories` has those of histories."""
 
 import attrs
 import pytest
-from populations import what_differs_changed
+from broken.directories import laws_of
 
-from exam_sharing.identifiers import GroupId, UserId
+from exam_sharing.identifiers import GroupId
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.policy.facts import People
-from exam_sharing.testing.edges import LAST
-from exam_sharing.testing.laws import LawBroken, directory_laws
+from exam_sharing.testing.laws import LawBroken
 
 
 class SeesUnknown(MemoryDirectory):
@@ -171,27 +170,6 @@ class AnswersForTheHidden(MemoryDirectory):
         return people, self.names(seen)
 
 
-class RemembersTodayAlone(MemoryDirectory):
-    """The past is answered of by the memberships of today."""
-
-    def members_then(self, principals, moment):
-        return super().members_then(principals, attrs.evolve(moment, at=LAST, change=None))
-
-
-class ForgetsWhoWasInactive(MemoryDirectory):
-    """Whoever is active today counts as active at any time."""
-
-    def members_then(self, principals, moment):
-        then = super().members_then(principals, moment)
-        reached = {each for _, each in then.memberships}.union(principals)
-        users = {each for each in reached if self.user_is_active(each)}
-        return attrs.evolve(then, active=frozenset(users))
-
-    def user_is_active(self, principal):
-        known = self.user(principal) if isinstance(principal, UserId) else None
-        return known is not None and known.active
-
-
 class KeepsFormerNames(MemoryDirectory):
     """Names are replaced in the last change alone, as in a table of today's names."""
 
@@ -223,19 +201,8 @@ BUGS = [
     (RemembersWhomItSaw, CHANGE),
     (RemembersNames, CHANGE),
     (RemembersPaths, CHANGE),
-    (RemembersTodayAlone, PAST),
-    (ForgetsWhoWasInactive, PAST),
     (KeepsFormerNames, PAST),
 ]
-
-
-def laws_of(directory, **about):
-    def open_directory(population):
-        opened = directory(visible=population.visible, members_visible=population.members_visible)
-        population.fill(opened)
-        return opened
-
-    return directory_laws(open_directory, change=what_differs_changed, **about)
 
 
 @pytest.mark.parametrize(("directory", "name"), BUGS)

@@ -26,6 +26,7 @@ ANSWERS: Final = (
     *(model.world.ShareOutcome, model.world.Shown, model.acts.Effect, model.views.Form),
     *(model.views.AccessList, model.views.Entry, model.views.Listed, model.views.Visible),
     *(model.views.Explained, model.views.Holder, model.views.Choice),
+    *(model.views.AccessAt, model.views.HolderAt),
 )
 """Values that consist of named parts."""
 

@@ -8,8 +8,11 @@ import argparse
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 from broken.clinics import BROKEN_CLINICS
+from broken.directories import BROKEN_DIRECTORIES
+from broken.directories import laws_of as laws_of_directory
 from broken.engines import BROKEN_ENGINES
 from broken.stores import BROKEN_STORES
 from clinic_portal import HAS, for_clinic, over_functions
@@ -17,7 +20,7 @@ from hypothesis import Phase, settings
 
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import RulesBroken, run_portal_machine, run_sharing_machine
-from exam_sharing.testing.cases import cases, run
+from exam_sharing.testing.cases import cases, portals, run
 from exam_sharing.testing.laws import LawBroken, store_laws
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "broken-variants.md"
@@ -30,8 +33,8 @@ HEAD = f"""\
 
 Each variant has one realistic bug, and the testing kit catches every variant.
 
-- **law** and **case**: the first law that the store breaks, and the first decision case that the
-  engine fails. Most variants break several.
+- **law** and **case**: the first law that the store or directory breaks, and the first decision
+  case that the engine fails. Most variants break several.
 - **machine**: whether the machine catches the variant by itself, *soon* in {SOON} stories or *late*
   in {LATE}, and if not, why. For portals with rules of their own: in how many stories of 20 steps
   `run_portal_machine` finds it.
@@ -43,12 +46,17 @@ Each run of the tests verifies the law or the case of every variant, and the mac
 soon. `python -m broken.table` writes this page.
 """
 
-VARIANTS = {"Stores": BROKEN_STORES, "Engines": BROKEN_ENGINES, "Portals": BROKEN_CLINICS}
-KINDS = {"Stores": "law", "Engines": "case", "Portals": "case"}
+VARIANTS = {
+    "Stores": BROKEN_STORES,
+    "Directories": BROKEN_DIRECTORIES,
+    "Engines": BROKEN_ENGINES,
+    "Portals": BROKEN_CLINICS,
+}
+KINDS = {"Stores": "law", "Directories": "law", "Engines": "case", "Portals": "case"}
 
 ALONE = "its acts never run at once"
 LOOK_ALIKES = "no two ids in its stories look alike"
-PAST = "it asks nothing of the past"
+HISTORIES = "it does not read histories"
 LOOKS = "nobody looks in its stories"
 RELAYS = "one relay tries every notice each time"
 
@@ -88,11 +96,8 @@ UNSEEN = {
     "NumbersBeforehand": ALONE,
     "ReadsHiddenBatches": "acts look again at what they are given",
     "OpensGrantsOfOthers": "acts look again at what they are given",
-    "AnswersOfToday": PAST,
-    "ExcludesTheMoment": PAST,
-    "ForgetsWhatEnded": PAST,
-    "HidesRefusals": PAST,
-    "LosesEntriesOfOneTime": PAST,
+    "HidesRefusals": HISTORIES,
+    "LosesEntriesOfOneTime": HISTORIES,
     "UploadsOverGrants": "no act in its stories is on an exam that is not there",
 }
 """Why the machine does not catch a variant."""
@@ -126,7 +131,8 @@ def checks_of(variant):
         return {
             case["name"]: lambda case=case: bool(run(case, open_portal)) for case in for_clinic()
         }
-    return {law.name: lambda law=law: breaks(law) for law in laws_of(variant)}
+    of = laws_of_directory if variant in BROKEN_DIRECTORIES else laws_of
+    return {law.name: lambda law=law: breaks(law) for law in of(variant)}
 
 
 def fails(engine, case):
@@ -155,6 +161,9 @@ def machine_catches(variant, stories):
     try:
         if variant in BROKEN_ENGINES:
             with variant():
+                run_sharing_machine(MemoryStore, transfer=transfer, settings=many)
+        elif variant in BROKEN_DIRECTORIES:
+            with patch.object(portals, "MemoryDirectory", variant):
                 run_sharing_machine(MemoryStore, transfer=transfer, settings=many)
         else:
             run_sharing_machine(variant, transfer=transfer, settings=many)

@@ -255,7 +255,9 @@ class SharingPortal(PlainPortal):
         self._clock = FrozenClock(datetime.fromisoformat(given["now"]))
         self._notifier = _Letterbox()
         self._settings: dict[es.UserId, dict[str, bool]] = {}
-        self._directory = MemoryDirectory(visible=visible, members_visible=members_visible)
+        self._directory = MemoryDirectory(
+            visible=visible, members_visible=members_visible, clock=self._clock
+        )
         self.sharing: es.Sharing = open_sharing(
             policy=es.Policy(**fields_of(given["policy"])),
             directory=self._directory,

@@ -5,6 +5,7 @@ place of the number, and nothing in the model is equal to them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from datetime import datetime
 from functools import partial
 from types import NoneType
@@ -37,11 +38,13 @@ MOST_PAGES: Final = 20
 ALIKE: Final = (NoneType, int, str, datetime, es.UserId, es.GroupId, es.ExamId)
 """Values that are the same in the package and in the model; permissions are numbers, too."""
 KINDS: Final[Mapping[type[Any], type[Any]]] = {
+    es.AccessAt: model.views.AccessAt,
     es.AccessEntry: model.views.Entry,
     es.AccessList: model.views.AccessList,
     es.Choice: model.views.Choice,
     es.Effect: model.acts.Effect,
     es.Holder: model.views.Holder,
+    es.HolderAt: model.views.HolderAt,
     es.ListedGrant: model.views.Listed,
     es.Preview: model.acts.Preview,
     es.Reason: model.world.Reason,
@@ -74,6 +77,12 @@ class Answers:
         self.sharing = sharing
         self.numbers: dict[es.GrantId, model.world.GrantNumber] = {}
         self._read: dict[es.ExamId, tuple[es.Exam | None, ExamGrants]] = {}
+
+    def of(self, world: model.world.World) -> "Answers":
+        """Return the answers about the same store at an earlier moment."""
+        then = copy(self)
+        then.world = world
+        return then
 
     def read(self) -> None:
         """Read the store, and match its new grants with those of the model."""
@@ -148,8 +157,8 @@ class Answers:
     def number(self, grant: es.Grant | es.ShownGrant) -> Number:
         """Return the number of a grant; words if the model has no grant with the same fields."""
         number = self.numbers.get(grant.id)
-        if number is not None:
-            expected = self.world.grants[number]
+        expected = None if number is None else self.world.grants.get(number)
+        if expected is not None:
             # People are shown no version, and not the whole basis.
             same_past = isinstance(grant, es.ShownGrant) or (
                 grant.version == expected.version and self._basis(grant) == expected.basis
@@ -184,15 +193,16 @@ class Answers:
             replaced_by=self.grants(ending.replaced_by),
         )
 
-    def asked(self, question: str, *about: object) -> Answer:
+    def asked(self, question: str, *about: object, **at: datetime) -> Answer:
         """Return the answer of the package to a question; lists are read page by page."""
-        door = self.sharing.admin if question in {"explain", "who_can"} else self.sharing
-        ask = partial(getattr(door, question), *about)
+        of_operators = question in {"access_at", "explain", "who_can"}
+        door = self.sharing.admin if of_operators else self.sharing
+        ask = partial(getattr(door, question), *about, **at)
         if question in PAGES:
             return self.value(list(_every_item(partial(ask, limit=PAGES[question] * self.page))))
         return self.value(list(ask()) if question == "suggest" else ask())
 
-    def value(self, answer: Answer) -> Answer:  # noqa: C901, PLR0911  by kind
+    def value(self, answer: Answer) -> Answer:  # noqa: C901, PLR0911, PLR0912  by kind
         """Return an answer of the package as one of the model."""
         if isinstance(answer, ALIKE):
             return answer
@@ -215,9 +225,11 @@ class Answers:
                 return self.number(answer)
             case es.ShownGrant():
                 return model.world.Shown(self.number(answer), self._basis(answer))
+            case es.Ground():
+                return self._reached(answer.grant, answer.path)
             case es.Permitted():
-                reached = (self._reached(each.grant, each.path) for each in answer.grounds)
-                return model.views.Explained(as_owner=answer.as_owner, grants=frozenset(reached))
+                reached = self.value(answer.grounds)
+                return model.views.Explained(as_owner=answer.as_owner, grants=reached)
             case es.Denied():
                 nearest = {
                     self._reached(each.grant, each.path): self.value(each.why_not)

@@ -9,8 +9,10 @@ import attrs
 from typing_extensions import override
 
 import exam_sharing as es
+from exam_sharing.acts import history
 from exam_sharing.documents import with_kind
 from exam_sharing.events import Event
+from exam_sharing.policy.past import Moment
 from exam_sharing.ports import AuditTrail, Changes, GrantWriter
 from exam_sharing.testing import model
 from exam_sharing.testing.cases.portals import SharingPortal, plain, sharing_over
@@ -216,6 +218,7 @@ class StoreHospital(Hospital):
     ) -> None:
         self.ports = ports
         self.policy: es.Policy = attrs.evolve(policy, retries=AT_EVERY_DELIVERY)
+        self.past: list[tuple[model.world.World, int]] = []
         self.recorder: Recorder = Recorder(ports.writer, ports.audit)
         given: Any = given_of(users, hidden, policy={})
         both = in_model, portal = ModelPortal(given), SharingPortal(given, self._open)
@@ -238,6 +241,17 @@ class StoreHospital(Hospital):
     @override
     def grants(self) -> Mapping[es.GrantId, model.world.GrantNumber]:
         return self.answers.numbers
+
+    def remember(self) -> None:
+        """Keep the facts of this moment, with the number of the last change of the directory."""
+        then = self.world.copy()
+        # What the host has deleted for a time was there all the time.
+        then.hidden = set()
+        self.past.append((then, self._parts["directory"].last_change()))
+
+    def access_at(self, exam: es.ExamId, moment: Moment) -> es.AccessAt:
+        people = {name: self._parts[name] for name in ("directory", "notifier")}
+        return history.access_at(self.ports.with_people(**people), exam, moment)
 
     def turn_notices(self, *, on: bool) -> None:
         """Open the sharing again, with notices of shares or without."""

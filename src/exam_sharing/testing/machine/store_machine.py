@@ -12,6 +12,7 @@ from hypothesis.stateful import precondition, rule
 from typing_extensions import override
 
 import exam_sharing as es
+from exam_sharing.policy.past import Moment
 from exam_sharing.policy.requests import Asked, HostEnding, Request, Withdrawal
 from exam_sharing.testing import model
 from exam_sharing.testing.machine.answers import RECIPIENTS, Answers, notices
@@ -155,6 +156,9 @@ class SharingMachine(HospitalMachine):
         self._views(*pick(turn, hospital.not_found()))
         request = self.choices.previewed(turn)
         self._preview(request, request)
+        hospital.remember()
+        if self._ports.history is not None:
+            self._past(turn)
 
     def _same(
         self,
@@ -201,14 +205,40 @@ class SharingMachine(HospitalMachine):
             lambda: {each: sharing.can_many(user, each, EXAMS) for each in es.Permission},
         )
 
-    def _ask(self, question: str, *about: object) -> None:
-        """Ask a question of the package, and of the model by the same name."""
+    def _ask(self, question: str, *about: object, then: model.world.World | None = None) -> None:
+        """Ask a question of the package, of now or then, and of the model by the same name."""
+        world, at = then or self.hospital.world, {} if then is None else {"at": then.now}
         self._same(
-            f"What does `{question}` answer for",
-            getattr(model.views, question)(self.hospital.world, *about),
-            partial(self.hospital.answers.asked, question, *about),
-            about,
+            f"What does `{question}` answer{' then' if at else ''} for",
+            getattr(model.views, question)(world, *about),
+            partial(self.hospital.answers.of(world).asked, question, *about, **at),
+            (*about, *at.values()),
         )
+
+    def _past(self, turn: int) -> None:
+        """Ask about the moment after an earlier step, or now: by its version, or else by time."""
+        hospital = self.hospital
+        rest, which = divmod(turn // 2, len(hospital.past))
+        then, change = hospital.past[which]
+        exams = [exam for exam in then.exams if exam not in hospital.world.hidden]
+        if not exams:
+            return
+        exam, user = pick(rest, exams), pick(rest, hospital.users)
+        if turn % 2:
+            version = then.versions.get(exam, 0)
+            moment = Moment(at=then.now, version=version, change=change)
+            self._same(
+                "Who could see, at a version,",
+                model.views.access_at(then, exam),
+                lambda: hospital.answers.of(then).value(hospital.access_at(exam, moment)),
+                (exam, version, then.now),
+            )
+            return
+        # A time stands for the last step at that time.
+        last = next(world for world, _ in reversed(hospital.past) if world.now == then.now)
+        self._ask("access_at", exam, then=last)
+        for permission in es.Permission:
+            self._ask("explain", user, permission, exam, then=last)
 
     def _views(self, user: es.UserId, exam: es.ExamId) -> None:
         for question in ("tabs", "access_list", "share_form", "recipients"):

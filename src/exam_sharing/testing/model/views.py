@@ -227,6 +227,43 @@ def who_can(world: World, permission: Permission, exam: ExamId) -> frozenset[Hol
     )
 
 
+@attrs.frozen(kw_only=True)
+class HolderAt:
+    """A user who could see an exam: what they held at most, and all grants that let them see it."""
+
+    user: UserId
+    permission: Permission
+    as_owner: bool
+    grounds: frozenset[GrantNumber]
+
+
+@attrs.frozen(kw_only=True)
+class AccessAt:
+    """Who could see an exam at the time of a world."""
+
+    owner: UserId
+    version: int
+    holders: frozenset[HolderAt]
+    certain: bool = True
+
+
+def access_at(world: World, exam: ExamId) -> AccessAt | Refused:
+    found = who_can(world, Permission.VIEW, exam)
+    if isinstance(found, Refused):
+        return found
+    holders = (
+        HolderAt(
+            user=each.user,
+            permission=max(p for p in Permission if world.holds(each.user, p, exam)),
+            as_owner=each.as_owner,
+            grounds=each.grants,
+        )
+        for each in found
+    )
+    owner, version = world.exams[exam].owner, world.versions.get(exam, 0)
+    return AccessAt(owner=owner, version=version, holders=frozenset(holders))
+
+
 @memoized
 def shortest_ways(
     world: World, user: PrincipalId, principal: PrincipalId
