@@ -71,6 +71,11 @@ def cost_of(engine: Engine, statement: Statement, table: str) -> Cost:
     return Cost(max(each.rows for each in costs), max(each.buffers for each in costs))
 
 
+def buffers_of(engine: Engine, ask: Callable[[], object]) -> int:
+    """Return the buffers that all statements of a question read."""
+    return sum(cost_of(engine, each, "").buffers for each in second_time(engine, ask))
+
+
 def explained(
     engine: Engine, statement: Statement, options: str, mode: str = "force_generic_plan"
 ) -> list[Any]:

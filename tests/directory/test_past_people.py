@@ -16,6 +16,7 @@ from exam_sharing.adapters.sqlalchemy import (
     TableDirectory,
     UserColumns,
     define_directory_tables,
+    table_directory,
 )
 from exam_sharing.adapters.sqlalchemy.joined import directory_inside
 from exam_sharing.grants import FOREVER
@@ -164,6 +165,20 @@ def test_the_past_of_a_portal_is_known_from_when_everybody_was_recorded(portal):
     assert not portal.directory.remembers(START - DAY)
     assert people_history(portal.directory, START - DAY) is None
     assert people_history(portal.directory.over(portal.engine), START) is not None
+
+
+def test_recording_everybody_that_fails_on_the_way_leaves_nothing(engine, monkeypatch):
+    monkeypatch.setattr(table_directory, "_CHUNK", 1)
+    portal, number, left = Portal(engine, "half_"), 0, [0]
+    while left[0] <= 0:
+        number += 1
+        assert portal.directory.last_change() == 0
+        assert people_history(portal.directory, LAST) is None
+        with failing_at(engine, number) as left, suppress(Failure), engine.begin() as transaction:
+            portal.directory.record_everybody(transaction, at=START)
+    assert number > 4 * 4
+    assert people_history(portal.directory, START) is portal.directory
+    assert portal.directory.members_then((H, B), NOW).active == {A, B}
 
 
 def test_after_changes_that_were_not_recorded_everybody_can_be_recorded_again(portal):

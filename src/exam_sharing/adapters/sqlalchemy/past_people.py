@@ -197,9 +197,10 @@ def _walk(tables: DirectoryTables, *, down: bool, by_number: bool, postgresql: b
     key = _named_keys()
     start = select(key.label("group_key"), key.label("member_key"))
     walk = start.cte("walk", recursive=True)
-    near = (
-        members.group_key == walk.c.member_key if down else members.member_key == walk.c.group_key
-    )
+    near = members.member_key == walk.c.group_key
+    if down:
+        # Only groups have members: nothing is looked up for users.
+        near = sa.and_(walk.c.member_key.like("g:%"), members.group_key == walk.c.member_key)
     columns, lasts = (members.group_key, members.member_key), _lasts(tables, by_number=by_number)
     if not postgresql:
         onward = select(*columns).select_from(walk.join(tables.past_members, near))
@@ -215,7 +216,8 @@ def _below(tables: DirectoryTables, *, by_number: bool, postgresql: bool) -> sa.
     """Return the statement for the memberships below principals, and for these themselves."""
     walk = _walk(tables, down=True, by_number=by_number, postgresql=postgresql).c
     active = _was_active(tables, walk.member_key, by_number=by_number)
-    return select(walk.group_key, walk.member_key, active.label("active"))
+    of_user = sa.case((walk.member_key.like("u:%"), active))
+    return select(walk.group_key, walk.member_key, of_user.label("active"))
 
 
 @lru_cache(maxsize=64)
