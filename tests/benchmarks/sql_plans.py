@@ -30,7 +30,7 @@ def noted(engine: Engine) -> Iterator[list[Statement]]:
     statements: list[Statement] = []
 
     def note(_connection, _cursor, text, parameters, _context, _many) -> None:
-        if not text.startswith("BEGIN"):
+        if not text.startswith(("BEGIN", "COMMIT", "ROLLBACK")):
             statements.append(Statement(text, parameters))
 
     sqlalchemy.event.listen(engine, "before_cursor_execute", note)

@@ -1,7 +1,8 @@
 """How many statements each page and act of one exam takes, its directory included.
 
 Run it from the root of a checkout as `python -m tests.benchmarks.statements`. The directory is in
-the same database: once in tables of ours, once in tables of a host. Everything counts but `BEGIN`.
+the same database: once in tables of ours, once in tables of a host. What begins and ends a
+transaction does not count.
 """
 
 from collections.abc import Callable, Iterator

@@ -13,8 +13,12 @@ import attrs
 from hypothesis import strategies as st
 
 import exam_sharing as es
+from exam_sharing.acts import history
 from exam_sharing.grants import EndedGrant
+from exam_sharing.memory import MemoryNotifier
+from exam_sharing.policy.past import Moment
 from exam_sharing.testing import strategies as sharing
+from exam_sharing.testing.opening import opened
 from exam_sharing.testing.worlds import CT, perform
 
 
@@ -42,6 +46,7 @@ class Trial:
 
     Attributes:
         explained: for each thing held before, the grants that give it; `None` for ownership.
+        explained_again: the same of that moment, asked after the act and a change of a group.
         act: the act; `None` if it was refused or there was no grant to end.
         left: what was left of each grant that stood before the act.
     """
@@ -50,6 +55,7 @@ class Trial:
     before: Facts = attrs.field(repr=False)
     held_before: frozenset = attrs.field(repr=False)
     explained: dict = attrs.field(repr=False)
+    explained_again: dict = attrs.field(repr=False)
     act: object
     left: dict = attrs.field(repr=False)
     after: Facts = attrs.field(repr=False)
@@ -77,20 +83,27 @@ def trials(draw):
         exam = draw(exams)
         world.sharing.admin.withdraw(exam, performed_by="ops", why="wrong disc")
         story.append(f"The host withdraws {exam}.")
-    before, held_before, explained = facts(world), held(world), explanations(world)
+    before, held_before = facts(world), held(world)
+    explained = explanations(world, world.sharing.admin.explain)
+    change = world.directory.last_change()
     named = shares[0].recipients if tangled else world.principals
     act = draw(endings(before, named))
     act = act if act is not None and done(world, act) else None
-    after = facts(world)
+    after, held_after = facts(world), held(world)
+    if world.groups:
+        group = world.directory.group(draw(st.sampled_from(world.groups)))
+        members = group.members - {draw(st.sampled_from(world.principals))}
+        world.directory.add(attrs.evolve(group, members=members))
     return Trial(
         story=tuple(story),
         before=before,
         held_before=held_before,
         explained=explained,
+        explained_again=explanations(world, explaining(world, before, change)),
         act=act,
         left=left(before, after),
         after=after,
-        held_after=held(world),
+        held_after=held_after,
     )
 
 
@@ -167,10 +180,24 @@ def held(world):
     return frozenset(each for each in asked if world.sharing.can(each[0], each[2], each[1]))
 
 
-def explanations(world):
+def explaining(world, before, change):
+    """Return what explains the moment before the act."""
+    with opened(lambda: world.store) as store:
+        ports = store.with_people(world.directory, notifier=MemoryNotifier())
+
+    def explain(user, permission, exam):
+        moment = Moment(at=before.now, version=before.versions[exam], change=change)
+        return history.explain_at(ports, user, permission, exam, moment)
+
+    return explain
+
+
+def explanations(world, explain):
     found = {}
-    for user, exam, permission in held(world):
-        why = world.sharing.admin.explain(user, permission, exam)
+    for user, exam, permission in product(world.users, world.exams, es.Permission):
+        why = explain(user, permission, exam)
+        if isinstance(why, es.Denied):
+            continue
         grants = {ground.grant.id for ground in why.grounds}
         found[user, exam, permission] = frozenset(grants | ({None} if why.as_owner else set()))
     return found

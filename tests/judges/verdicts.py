@@ -44,11 +44,16 @@ def _comparisons(trial):
     yield "clingo", "who holds what after the act", after.held, trial.held_after
     yield "clingo", "the grants that give it", before.gives, by_grants
     yield "the model", "who holds what", naive.held(), trial.held_before
+    again = trial.explained_again
+    yield "clingo", "who held what, asked later", before.held, frozenset(again)
+    yield "the model", "who held what, asked later", naive.held(), frozenset(again)
     held_after = NaiveWorld(trial.after).held()
     yield "the model", "who holds what after the act", held_after, trial.held_after
     held_after = frozenset(cedar.held(trial.after))
     yield "Cedar", "who holds what after the act", held_after, trial.held_after
-    yield "Cedar", "who holds what and why", cedar.held(trial.before), trial.explained
+    by_cedar = cedar.held(trial.before)
+    yield "Cedar", "who holds what and why", by_cedar, trial.explained
+    yield "Cedar", "who held what and why, asked later", by_cedar, again
     if trial.act is not None:
         yield "clingo", "what the act left", before.left, trial.left
         yield "the model", "what the act left", naive.left_by(trial.act), trial.left
