@@ -44,6 +44,21 @@ def test_a_forged_key_of_two_lines_reaches_nobody(new_store):
         assert not world.store.visible(BEN, forged, None, 9, START, own=True)
 
 
+def test_checks_and_pages_read_no_table_of_the_past(engine, tables):
+    directory = sql.SqlDirectory(engine, tables.directory)
+    sharing = sql.open_sharing(engine, tables=tables, directory=directory)
+    with noted(engine) as statements:
+        sharing.can(BEN, VIEW, CT)
+        sharing.can_many(BEN, VIEW, (CT, MR))
+        sharing.visible_to(BEN)
+        sharing.shared_with(BEN)
+    of_people = tables.directory
+    past = (tables.events, tables.subjects, tables.seals, tables.accesses, of_people.changes)
+    names = {each.name for each in (*past, of_people.change_keys, of_people.past_members)}
+    assert len(statements) >= 4
+    assert [each for each in statements for name in names if name in each.text] == []
+
+
 def test_the_history_of_an_exam_reads_no_table_as_a_whole(tmp_path):
     engine = sql.sqlite_engine(f"{tmp_path / 'history.db'}")
     sql.create_all(engine)

@@ -288,7 +288,9 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
         """Record how all users and groups are now; errors as before.
 
         The first call begins the history. Call it again after changes that were not recorded, such
-        as a bulk load.
+        as a bulk load. If it is interrupted, its transaction leaves nothing, and no history begins.
+        On PostgreSQL, all others who record wait until the transaction ends. A first call takes
+        about half a millisecond of processor time for each user.
         """
         self._record(self._kept(), self._inside(transaction), None, instant("at", at))
 
