@@ -1,7 +1,7 @@
 """The machine over a store: each step by package and model, then every answer compared."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import product
 from typing import ClassVar, Final, TypeVar
@@ -207,11 +207,13 @@ class SharingMachine(HospitalMachine):
 
     def _ask(self, question: str, *about: object, then: model.world.World | None = None) -> None:
         """Ask a question of the package, of now or then, and of the model by the same name."""
-        world, at = then or self.hospital.world, {} if then is None else {"at": then.now}
+        world, answers, at = self.hospital.world, self.hospital.answers, dict[str, datetime]()
+        if then is not None:
+            world, answers, at = then, answers.of(then), {"at": then.now}
         self._same(
             f"What does `{question}` answer{' then' if at else ''} for",
             getattr(model.views, question)(world, *about),
-            partial(self.hospital.answers.of(world).asked, question, *about, **at),
+            partial(answers.asked, question, *about, **at),
             (*about, *at.values()),
         )
 
