@@ -1,5 +1,7 @@
 """The commands about who looked: `accesses` and `disclosures`."""
 
+import csv
+
 import pytest
 
 pytest.importorskip("rich")
@@ -51,3 +53,18 @@ def test_a_purge_in_the_history_has_no_words_of_the_host(looked):
     document = looked("history --exam cd-1 --json")
     assert "AccessesPurged" in document.out
     assert "SECRET" not in document.out
+
+
+def test_accesses_as_csv_has_all_pages_and_no_formulas(looked):
+    sharing = open_sharing(sqlite_engine("exam-sharing.db"))
+    sharing.record_access(es.UserId("=SUM(A1)"), CD, es.Permission.DOWNLOAD, origin='a, "b"')
+    heads, *rows = csv.reader(looked("accesses --exam cd-1 --csv --limit 1").out.splitlines())
+    assert heads[2:] == ["user", "exam", "permission", "purpose", "origin", "count"]
+    assert sorted(row[2:] for row in rows) == [
+        ["'=SUM(A1)", "cd-1", "DOWNLOAD", "", 'a, "b"', "1"],
+        ["ben", "cd-1", "VIEW", "LEGAL", "viewer", "1"],
+        ["ben", "cd-1", "VIEW", "TREATMENT", "viewer", "2"],
+    ]
+    (_, found) = looked("disclosures cd-1 --purpose LEGAL --csv").out.splitlines()
+    assert found.endswith("+00:00,ben,cd-1,VIEW,LEGAL,,1")
+    assert "--csv" in looked("accesses --exam cd-1 --csv --json", code=2).err

@@ -1,15 +1,21 @@
 """`exam-sharing accesses` and `disclosures`: who looked, and which of it a patient may ask for."""
 
+import csv
 from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from io import StringIO
+from typing import Final
 
 import exam_sharing as es
 from exam_sharing.cli import printing as out
 from exam_sharing.cli.commands import Portal
-from exam_sharing.cli.parsing import EXAM, PAGING, ago, argument, read_as, user
+from exam_sharing.cli.parsing import EXAM, PAGING, ago, argument, flag, read_as, user
 from exam_sharing.cli.printing import Reply, Shown, portal_command
 from exam_sharing.cli.words import MAY, Words
 
-_NONE = "Nobody looked."
+_NONE: Final = "Nobody looked."
+_CSV: Final = flag("--csv", "print all of it as comma-separated values, for a spreadsheet")
+_HEADS: Final = "first", "last", "user", "exam", "permission", "purpose", "origin", "count"
 
 
 @portal_command(
@@ -20,27 +26,44 @@ _NONE = "Nobody looked."
     argument("--since TIME", "from then on: as 2030-03-01T12:00, or a duration ago as 30d", ago),
     argument("--before TIME", "before then", ago),
     *PAGING,
+    _CSV,
     epilog="""\
 What the portal reported that it served; repeated requests of one look are one line. A page ends
-with how to get the next. Nothing is held back: this is for whoever runs the portal.
+with how to get the next; with --csv, all pages follow each other. Nothing is held back: this is for
+whoever runs the portal.
 
 examples:
   exam-sharing accesses --exam cd-1
   exam-sharing accesses --user ben --since 30d --json
+  exam-sharing accesses --exam cd-1 --csv > accesses.csv
 """,
 )
 def accesses(arguments: Namespace, portal: Portal) -> Reply:
     exam, who = arguments.exam, arguments.user
     if exam is None and who is None:
         raise es.InvalidInput("--exam or --user", "must be given")
-    page = portal.sharing.admin.accesses(
-        exams=None if exam is None else [exam],
-        user=who,
-        since=arguments.since,
-        before=arguments.before,
-        after=arguments.after,
-        limit=arguments.limit,
-    )
+
+    def page_after(after: str | None) -> es.Page[es.Access]:
+        return portal.sharing.admin.accesses(
+            exams=None if exam is None else [exam],
+            user=who,
+            since=arguments.since,
+            before=arguments.before,
+            after=after,
+            limit=arguments.limit,
+        )
+
+    page = page_after(arguments.after)
+    if _as_csv(arguments):
+
+        def rows_of_all_pages() -> Iterator[es.Access]:
+            found = page
+            yield from found.items
+            while found.next is not None:
+                found = page_after(found.next)
+                yield from found.items
+
+        return _csv("accesses", rows_of_all_pages())
 
     def show(words: Words) -> Shown:
         if not page.items:
@@ -71,6 +94,7 @@ def accesses(arguments: Namespace, portal: Portal) -> Reply:
     argument("--purpose CODE", "counts; again for more codes", action="append", required=True),
     argument("--since TIME", "from then on; by default the last six years", ago, default="2192d"),
     argument("--until TIME", "before then; by default now", ago, default="0m"),
+    _CSV,
     epilog="""\
 A patient may ask for the disclosures of the last six years. 45 CFR 164.528 leaves out treatment,
 payment and operations, among others: name the purposes that count. A time is as 2030-03-01T12:00,
@@ -89,6 +113,8 @@ def disclosures(arguments: Namespace, portal: Portal) -> Reply:
         arguments.until,
         counts=lambda access: access.purpose in purposes,
     )
+    if _as_csv(arguments):
+        return _csv("disclosures", found)
 
     def show(words: Words) -> Shown:
         rows = [
@@ -104,3 +130,28 @@ def disclosures(arguments: Namespace, portal: Portal) -> Reply:
         return out.table("first", "last", "who", "purpose", "times", rows=rows) if rows else _NONE
 
     return Reply("disclosures", {"exam": arguments.exam, "disclosures": found}, show)
+
+
+def _as_csv(arguments: Namespace) -> bool:
+    if arguments.csv and arguments.json:
+        raise es.InvalidInput("--csv", "cannot be given with --json")
+    return bool(arguments.csv)
+
+
+def _csv(kind: str, found: Iterable[es.Access | es.Disclosure]) -> Reply:
+    """Return a line for each, with ids, and times in UTC."""
+    lines = StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(_HEADS)
+    for each in found:
+        origin = each.origin if isinstance(each, es.Access) else None
+        texts = each.user, each.exam, each.permission.name, each.purpose or "", origin or ""
+        cells = [_cell(str(text)) for text in texts]
+        writer.writerow([each.first.isoformat(), each.last.isoformat(), *cells, each.count])
+    text = lines.getvalue().removesuffix("\n")
+    return Reply(kind, {}, lambda _: text, verbatim=True)
+
+
+def _cell(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
