@@ -26,7 +26,7 @@ WRONG = [
     LAST,
 ]
 every_wrong_time = pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
-TIMELESS = {"add an upload", "requeue notices", "list notices"}
+TIMELESS = {"accesses", "add an upload", "requeue notices", "list notices"}
 """They ask for no time."""
 
 
