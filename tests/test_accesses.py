@@ -1,6 +1,6 @@
 """Who looked. Specification: `#who-looked`."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import attrs
 import pytest
@@ -174,6 +174,22 @@ def test_a_clock_that_goes_back_moves_the_first_time(world):
     look(world, BEN)
     (row,) = rows(world)
     assert (row.first, row.last, row.count) == (START + MINUTE / 2, START + MINUTE, 3)
+
+
+def test_an_access_is_of_the_time_of_the_clock_whatever_its_zone(world):
+    world.clock.now = START.astimezone(timezone(timedelta(hours=5)))
+    look(world, BEN)
+    (row,) = rows(world)
+    assert (row.first, row.first.tzinfo) == (START, UTC)
+
+
+@pytest.mark.parametrize("told", [START.replace(tzinfo=None), None, FOREVER])
+def test_a_wrong_time_of_the_clock_is_refused_and_records_nothing(world, told):
+    world.clock.now = told
+    with pytest.raises(es.InvalidArgument, match="clock"):
+        look(world, BEN)
+    world.clock.now = START
+    assert rows(world) == ()
 
 
 def test_processes_add_up(world):
