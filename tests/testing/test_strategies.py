@@ -106,17 +106,17 @@ def interesting(world):
             yield "a group within a group has access"
 
 
-# About half of what was counted, so that the same strategies pass with other examples.
 OFTEN = {
     "several grantors give one principal an exam": 0.2,
-    "a group within a group has access": 0.15,
-    "chains three deep": 0.12,
-    "a grant expires now": 0.14,
-    "a grant expires next": 0.08,
-    "a grant was UNSHARED": 0.3,
+    "a group within a group has access": 0.13,
+    "chains three deep": 0.07,
+    "a grant expires now": 0.07,
+    "a grant expires next": 0.06,
+    "a grant was UNSHARED": 0.25,
     "a grant was NARROWED": 0.1,
-    "a grant was CASCADED": 0.03,
+    "a grant was CASCADED": 0.01,
 }
+"""Half of the least share with five seeds; draws depend on the modules that are imported."""
 
 
 ACT = re.compile(r"\S+  \w+ (shares|unshares|narrows|revokes) ")
