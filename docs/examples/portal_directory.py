@@ -71,12 +71,14 @@ def open_portal(path: str) -> tuple[Engine, TableDirectory]:
     engine = sqlite_engine(path)
     Base.metadata.create_all(engine)
     with Session(engine) as session, session.begin():
-        session.add(Account(id=1, name="Anna Lindqvist"))
-        session.add(Account(id=2, name="Ben Okoye", email="ben@clinic.example", plan="basic"))
-        session.add(Account(id=3, name="Carla Reyes", active=False))
-        session.add(Team(id=7, name="Ward"))
+        # Merged, since the file may be there from the time before.
+        session.merge(Account(id=1, name="Anna Lindqvist"))
+        session.merge(Account(id=2, name="Ben Okoye", email="ben@clinic.example", plan="basic"))
+        session.merge(Account(id=3, name="Carla Reyes", active=False))
+        session.merge(Team(id=7, name="Ward"))
         session.flush()
-        session.add_all(TeamMember(account_id=account, team_id=7) for account in (2, 3))
+        for account in (2, 3):
+            session.merge(TeamMember(account_id=account, team_id=7))
     return engine, portal_directory(engine)
 
 
