@@ -296,27 +296,27 @@ def test_a_store_that_hangs_in_an_installed_package_is_reported_with_its_own_lin
     package.parent.mkdir()
     package.write_text("import time\n\ndef fetch(retries):\n    time.sleep(600)\n")
     sys.path.append(str(package.parent))
-    code, _, err = check("HangsInAPackage", "--timeout=0.5", "--law", BATCH)
+    code, _, err = check("HangsInAPackage", "--timeout=2", "--law", BATCH)
     assert code == 2
     line = MINE[: MINE.index("installed_driver.fetch")].count("\n") + 1
     assert err.endswith(f"seconds; the store stands in my_portal_stores.py, line {line}\n")
 
 
 def test_a_store_that_hangs_is_reported_with_the_law_and_the_line_after_the_results(check):
-    code, out, err = check("Hangs", "--timeout", "0.5")
+    code, out, err = check("Hangs", "--timeout", "2")
     assert code == 2
     assert "1 law in " in out
     assert ": 1 kept, 0 broken\n" in out
     assert err == (
         f"exam-sharing: my_portal_stores:Hangs cannot be checked: {BATCH} had not ended after "
-        f"0.5 seconds; the store stands in my_portal_stores.py, line {HANGS_AT}\n"
+        f"2 seconds; the store stands in my_portal_stores.py, line {HANGS_AT}\n"
     )
-    code, out, err = check("Hangs", "--timeout=0.5", "--law", BATCH, "--json")
+    code, out, err = check("Hangs", "--timeout=2", "--law", BATCH, "--json")
     assert (code, out, err.count("\n")) == (2, "", 1)
 
 
 def test_a_store_that_hangs_in_a_thread_of_a_law_is_reported_with_its_line(check):
-    code, _, err = check("HangsInThreads", "--law", THREADS, "--timeout=0.5")
+    code, _, err = check("HangsInThreads", "--law", THREADS, "--timeout=2")
     assert code == 2
     assert "seconds; the store stands in my_portal_stores.py, line " in err
 

@@ -27,7 +27,7 @@ from exam_sharing.testing.edges import START
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA
 
 VIEW = es.Permission.VIEW
-WAIT = 0.4
+WAIT = 1.0
 SHARE = es.ShareRequest(actor=ANNA, exam=CT, recipients=(BEN,), attested=True)
 
 
@@ -243,7 +243,7 @@ def test_a_commit_that_waits_blocks_no_event_loop_and_ends_there_too(clinic, dri
         try:
             sharing = await open_async_sharing(primary, tables=clinic.tables)
             assert not (await sharing.share(attrs.evolve(SHARE, recipients=(CARLA,)))).unconfirmed
-            with with_receiver_stopped(clinic), at_most(1.5):
+            with with_receiver_stopped(clinic), at_most(2 * WAIT):
                 acting = asyncio.ensure_future(sharing.share(SHARE))
                 longest, began = 0, time.monotonic()
                 while not acting.done():
@@ -354,7 +354,7 @@ def test_acts_over_django_are_known_to_checks_on_the_standby_at_once(
 
 def test_a_commit_over_django_ends_too(clinic, over_django):
     give(over_django, CARLA)
-    with with_receiver_stopped(clinic), at_most(1.5):
+    with with_receiver_stopped(clinic), at_most(3 * WAIT):
         assert give(over_django).unconfirmed
         assert take(in_turn(over_django)).unconfirmed
         # These do not wait, since the standby is known to be gone.
@@ -367,7 +367,7 @@ def test_a_commit_over_django_ends_too(clinic, over_django):
 def test_a_repeated_receipt_over_django_waits_for_the_standby_too(clinic, over_django):
     request = attrs.evolve(SHARE, request_id="once")
     over_django.share(request)
-    with with_receiver_stopped(clinic), at_most(1.5):
+    with with_receiver_stopped(clinic), at_most(2 * WAIT):
         assert over_django.share(request).unconfirmed
     assert not over_django.share(request).unconfirmed
 
