@@ -454,8 +454,9 @@ def test_disclosures_are_what_the_host_counts_repeated_ones_as_one(world):
         ),
     )
     assert [each.exam for each in found(lambda access: access.purpose is None)] == [MR]
-    assert found(lambda access: access.purpose) == ()
     assert found(lambda _: True, until=START) == ()
+    with pytest.raises(es.WrongKind, match="the answer of counts must be bool, not str"):
+        found(lambda access: access.purpose and "yes")
     with pytest.raises(es.InvalidArgument):
         found(None)
 

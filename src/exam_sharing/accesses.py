@@ -16,7 +16,7 @@ import attrs
 from exam_sharing.errors import InvalidInput
 from exam_sharing.grants import FOREVER, NEVER, Permission
 from exam_sharing.identifiers import ExamId, UserId
-from exam_sharing.validation import exact_text, identifier_text
+from exam_sharing.validation import exact_text, identifier_text, require_kind
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PURPOSE: Final = re.compile("[A-Za-z0-9_.:-]{1,64}")
@@ -169,8 +169,10 @@ def disclosures_among(
     """Return the accesses that count as disclosures, by first time; repeated ones as one."""
     found: dict[tuple[UserId, ExamId, str | None], Disclosure] = {}
     for each in accesses:
-        # Nothing but `True` counts: a predicate that returns something else has a bug.
-        if counts(each) is not True:
+        answer = counts(each)
+        # A wrong answer must not hide a disclosure from the patient.
+        require_kind("the answer of counts", answer, bool)
+        if not answer:
             continue
         key = each.user, each.exam, each.purpose
         before = found.get(key)

@@ -237,6 +237,7 @@ class Admin:
         Accesses from `since` on and before `until`, both aware, as in `accesses`.
 
         Raises:
+            WrongKind: `counts` returned something else than a bool.
             StoreFailed: the store keeps no accesses.
         """
         require_callable("counts", counts)

@@ -85,7 +85,7 @@ def _address(value: str) -> str:
 def _reference(field: str, value: object) -> Json:
     """Return a FHIR reference of the host's."""
     if not isinstance(value, Mapping) or not _REFERENCE_PARTS.intersection(value):
-        raise InvalidArgument(field, "must be a FHIR reference: a reference, identifier or display")
+        raise InvalidArgument(field, "must be a dict with a reference, an identifier or a display")
     return dict(value)
 
 
