@@ -26,14 +26,17 @@ _MOST_WAITING: Final = 500
 _MOST_KNOWN: Final = 10_000
 
 _LOG: Final = getLogger("exam_sharing")
-_VIEW: Final = Permission.VIEW
 
-_Key: TypeAlias = tuple[str, str, str | None, bool]
+_Key: TypeAlias = tuple[str, str, Permission, str | None]
+"""Of a row, whatever its window: user, exam, permission, purpose."""
 
 
 @attrs.define(kw_only=True, eq=False)
-class _Row:
-    """A row that is in the store, with the repeats that wait to be written."""
+class Row:
+    """A row that is in the store, with the repeats that wait to be written.
+
+    The lock of the recorder guards it.
+    """
 
     of: Access
     ends: datetime
@@ -52,17 +55,22 @@ class Recorder:
     """Records the accesses of one process; safe for threads.
 
     The lock is never held while the store is asked.
+
+    Attributes:
+        repeated: the rows that repeats were counted in, by user, exam, permission, purpose and
+            origin; `Sharing.record_access` looks there first.
+        acquire: takes the lock; `with` takes twice as long.
+        release: gives it back.
     """
 
     def __init__(self, log: AccessLog | None, window: timedelta) -> None:
         self._log = log
         self._window = window
         self._lock = Lock()
-        # Called on every access: `with` takes twice as long.
-        self._acquire, self._release = self._lock.acquire, self._lock.release
-        self._rows: dict[_Key, _Row] = {}
-        self._origins: set[str] = set()
-        self._waiting: list[_Row] = []
+        self.acquire, self.release = self._lock.acquire, self._lock.release
+        self.repeated: dict[tuple[str, str, Permission, str | None, str | None], Row] = {}
+        self._rows: dict[_Key, Row] = {}
+        self._waiting: list[Row] = []
         self._due = FOREVER
 
     @property
@@ -86,33 +94,18 @@ class Recorder:
         now: datetime,
     ) -> None:
         """Record one access; the first of a row is in the store when this returns."""
-        # A code of a known row, and an origin that came before, were checked then.
-        if purpose is not None and type(purpose) is not str:
-            purpose = purpose_code(purpose)
-        if origin is not None and (type(origin) is not str or origin not in self._origins):
-            origin = origin_text(origin)
-        key = user.value, exam.value, purpose, permission is _VIEW
-        self._acquire()
-        try:
-            row = self._rows.get(key)
-            # It waits already, so only the count and the time change.
-            if row is not None and row.count and row.last <= now < row.waits_until:
-                row.count += 1
-                row.last = now
-                return
-        finally:
-            self._release()
         begins, ends = window_around(clock_time(now), self._window)
         access = Access(
             user=user,
             exam=exam,
             permission=permission,
             purpose=purpose_code(purpose),
-            origin=origin,
+            origin=origin_text(origin),
             window=begins,
             first=now,
             last=now,
         )
+        key = user.value, exam.value, permission, access.purpose
         if not self._is_counted(key, access):
             self._write_first(key, access, ends)
         elif self._due <= now or len(self._waiting) >= _MOST_WAITING:
@@ -125,9 +118,17 @@ class Recorder:
             if row is None or row.of.window != access.window:
                 return False
             self._add(row, access)
+            self._forget_some()
+            self.repeated[(*key, access.origin)] = row
             return True
 
-    def _add(self, row: _Row, repeats: Access) -> None:
+    def _forget_some(self) -> None:
+        if max(len(self._rows), len(self.repeated)) >= _MOST_KNOWN:
+            # What waits is kept; the next accesses are written as the first ones are.
+            self._rows.clear()
+            self.repeated.clear()
+
+    def _add(self, row: Row, repeats: Access) -> None:
         if row.count:
             row.first, row.last = min(repeats.first, row.first), max(repeats.last, row.last)
         else:
@@ -142,13 +143,8 @@ class Recorder:
         if not self._put((first,)):
             return  # A transaction may still roll it back: the next access does not rely on it.
         with self._lock:
-            if len(self._rows) >= _MOST_KNOWN:
-                # What waits is kept; the next accesses are written as the first ones are.
-                self._rows.clear()
-                self._origins.clear()
-            self._rows[key] = _Row(of=first, ends=ends)
-            if first.origin is not None:
-                self._origins.add(first.origin)
+            self._forget_some()
+            self._rows[key] = Row(of=first, ends=ends)
 
     def _write_repeats(self, now: datetime) -> None:
         try:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from logging import getLogger
-from typing import Final, TypeVar, final, get_args, get_type_hints
+from typing import Any, Final, Protocol, TypeVar, final, get_args, get_type_hints
 
 import attrs
 from typing_extensions import override
@@ -91,13 +91,29 @@ def _principals_of(directory: Directory) -> Callable[[UserId], frozenset[Princip
     return partial(gathering.principals_of, directory)
 
 
-def _kept_principals(directory: Directory) -> Mapping[PrincipalKey, frozenset[PrincipalKey]]:
-    """Return what a directory of ours has looked up; calling it costs as much as a whole check."""
-    if not validation.is_checking_itself(directory.principals_of):
+class _Holders(Protocol):
+    """Who holds an exam that a store of ours keeps in memory, from `since` until `until`."""
+
+    @property
+    def view(self) -> frozenset[PrincipalKey]: ...
+    @property
+    def download(self) -> frozenset[PrincipalKey]: ...
+    @property
+    def group_grantors(self) -> frozenset[PrincipalKey]: ...
+    @property
+    def expires(self) -> bool: ...
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def until(self) -> datetime: ...
+
+
+def _kept(method: Callable[..., object], name: str) -> Mapping[Any, Any]:
+    """Return what a port of ours keeps in memory; to call it costs as much as a whole check."""
+    if not validation.is_checking_itself(method):
         return {}
-    # Of the directory that would be called, which may be another one than was given.
-    called = getattr(directory.principals_of, "__self__", None)
-    kept: Mapping[PrincipalKey, frozenset[PrincipalKey]] = getattr(called, "kept_principals", {})
+    # Of the port that would be called, which may be another one than was given.
+    kept: Mapping[Any, Any] = getattr(getattr(method, "__self__", None), name, {})
     return kept
 
 
@@ -157,9 +173,13 @@ class Sharing:
         readers = Readers(access=ports.access) if reading is None else reading.readers(None)
         self._access, self._holds = readers.access, readers.access.holds
         self._principals_of = readers.principals_of or _principals_of(ports.directory)
-        self._kept_principals = _kept_principals(ports.directory)
+        self._kept_principals: Mapping[PrincipalKey, frozenset[PrincipalKey]] = _kept(
+            ports.directory.principals_of, "kept_principals"
+        )
+        self._kept_holders: Mapping[str, _Holders] = _kept(self._holds, "kept_holders")
         self._recorder = Recorder(ports.accesses, policy.access_window)
-        self._record = self._recorder.record
+        self._repeated = self._recorder.repeated
+        self._acquire, self._release = self._recorder.acquire, self._recorder.release
         self._now()
         self._admin = Admin(
             _policy=policy,
@@ -282,7 +302,15 @@ class Sharing:
         # Outside of the handler, so that the user's key is not the context of an error.
         if principals is None:
             principals = self._principals_of(user)
-        if self._holds(user, principals, permission, exam, now) is not True:
+        kept = self._kept_holders.get(exam.value)
+        if (
+            kept is None
+            or (kept.expires and (now >= kept.until or now < kept.since))
+            or user.key in kept.group_grantors
+        ):
+            if self._holds(user, principals, permission, exam, now) is not True:
+                return False
+        elif (kept.view if permission is _VIEW else kept.download).isdisjoint(principals):
             return False
         if now >= FOREVER:  # It is wrong for a yes alone.
             validation.clock_time(now)
@@ -351,7 +379,19 @@ class Sharing:
         now = self._clock()
         if type(now) is not datetime or now.tzinfo is not UTC:
             now = validation.clock_time(now)
-        self._record(user, exam, permission, purpose, origin, now)
+        if (purpose is None or type(purpose) is str) and (origin is None or type(origin) is str):
+            row = self._repeated.get((user.value, exam.value, permission, purpose, origin))
+            if row is not None:
+                self._acquire()
+                try:
+                    # It waits already, so only the count and the time change.
+                    if row.count and row.last <= now < row.waits_until:
+                        row.count += 1
+                        row.last = now
+                        return
+                finally:
+                    self._release()
+        self._recorder.record(user, exam, permission, purpose, origin, now)
 
     def accesses(
         self,

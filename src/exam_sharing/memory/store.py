@@ -73,7 +73,7 @@ class MemoryStore(
         self._lock = RLock()
         self._batches: dict[BatchId, UploadBatch] = {}
         self._in_batch: dict[BatchId, list[ExamId]] = {}
-        self._ready: dict[str, ReadyExam] = {}
+        self.kept_holders: Final[dict[str, ReadyExam]] = {}
         self._grants: dict[str, Grant] = {}
         self._ended: dict[ExamId, list[EndedGrant]] = {}
         self._grantors: dict[ExamId, set[UserId]] = {}
@@ -87,15 +87,15 @@ class MemoryStore(
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
-        found = [self._ready.get(each.value) for each in exams]
+        found = [self.kept_holders.get(each.value) for each in exams]
         return tuple([ready.exam for ready in found if ready is not None])
 
     @override
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
         with self._lock:
-            ready = self._ready.get(exam.value)
+            ready = self.kept_holders.get(exam.value)
             found = () if ready is None else self._in_batch[ready.exam.batch]
-            exams = [self._ready[each.value].exam for each in found]
+            exams = [self.kept_holders[each.value].exam for each in found]
             return tuple(sorted(exams, key=_place, reverse=True))
 
     @override
@@ -107,7 +107,7 @@ class MemoryStore(
             for exam in exams:
                 insort(self._owned[exam.owner.value], _place(exam))
             ready = {e.id.value: ReadyExam.of(e, _NEVER_SHARED, batch.received_at) for e in exams}
-            self._ready.update(ready)
+            self.kept_holders.update(ready)
 
     def _require_addable(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
         known = self._batches.get(batch.id)
@@ -116,7 +116,7 @@ class MemoryStore(
         if known is not None and known.sealed and (exams or not batch.sealed):
             raise BatchSealed(str(batch.id))
         for exam in exams:
-            if exam.id.value in self._ready:
+            if exam.id.value in self.kept_holders:
                 raise AlreadyExists("exam", str(exam.id))
 
     def batch(self, batch: BatchId) -> UploadBatch | None:
@@ -134,7 +134,7 @@ class MemoryStore(
         """
         when = instant("at", at)
         with self.locked((exam,)), self._lock:
-            ready = self._ready.get(exam.value)
+            ready = self.kept_holders.get(exam.value)
             if ready is None or ready.sharing.withdrawn:
                 raise StoreFailed(f"exam {str(exam)!r} does not exist or was withdrawn")
             place, before = _place(ready.exam), ready.exam.owner
@@ -143,7 +143,7 @@ class MemoryStore(
             insort(self._owned[owner.value], place)
             owned = attrs.evolve(ready.exam, owner=owner)
             sharing = attrs.evolve(ready.sharing, version=version)
-            self._ready[exam.value] = ReadyExam.of(owned, sharing, when)
+            self.kept_holders[exam.value] = ReadyExam.of(owned, sharing, when)
             versions = {exam: version}
             self._trail.append(
                 ExamTransferred(at=when, exam=exam, before=before, after=owner, versions=versions)
@@ -161,7 +161,7 @@ class MemoryStore(
             return sharing
 
     def _sharing(self, exam: ExamId) -> ExamGrants:
-        ready = self._ready.get(exam.value)
+        ready = self.kept_holders.get(exam.value)
         return _NEVER_SHARED if ready is None else ready.sharing
 
     @override
@@ -175,7 +175,7 @@ class MemoryStore(
     ) -> tuple[Grant, ...]:
         wanted = frozenset(recipients)
         with self._lock:
-            ready = [self._ready.get(exam.value) for exam in frozenset(exams)]
+            ready = [self.kept_holders.get(exam.value) for exam in frozenset(exams)]
         made = (grant for each in ready if each is not None for grant in each.made_to(wanted))
         return tuple(grant for grant in made if grant.share == share)
 
@@ -212,7 +212,7 @@ class MemoryStore(
     def _has_moved(self, changes: ports.Changes) -> bool:
         if any(self._sharing(exam).version != read for exam, read in changes.versions.items()):
             return True
-        if any(exam.value not in self._ready for exam in changes.moved):
+        if any(exam.value not in self.kept_holders for exam in changes.moved):
             return True
         receipt = changes.receipt
         return receipt is not None and (receipt.actor, receipt.request_id) in self._receipts
@@ -236,7 +236,7 @@ class MemoryStore(
             made.setdefault(grant.exam, []).append(grant)
         after: list[ReadyExam] = []
         for exam in changes.moved:
-            ready = self._ready[exam.value]
+            ready = self.kept_holders[exam.value]
             kept = (grant for grant in ready.sharing.grants if grant.id not in gone)
             sharing = ExamGrants(
                 version=ready.sharing.version + 1,
@@ -249,7 +249,7 @@ class MemoryStore(
     def _write(self, changes: ports.Changes, after: list[ReadyExam]) -> None:
         """Write the prepared changes; nothing here can fail half-way."""
         for ready in after:
-            self._list(self._ready[ready.exam.id.value], ready)
+            self._list(self.kept_holders[ready.exam.id.value], ready)
         for grant in changes.made:
             self._grants[grant.id.value] = grant
             self._grantors.setdefault(grant.exam, set()).add(grant.grantor)
@@ -265,7 +265,7 @@ class MemoryStore(
             self._receipts[changes.receipt.actor, changes.receipt.request_id] = changes.receipt
         self.outbox.put(changes.notices)
         self._trail.append(changes.event)
-        self._ready.update({ready.exam.id.value: ready for ready in after})
+        self.kept_holders.update({ready.exam.id.value: ready for ready in after})
 
     def _list(self, before: ReadyExam, after: ReadyExam) -> None:
         place = _place(after.exam)
@@ -331,7 +331,7 @@ class MemoryStore(
         self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
     ) -> bool:
         try:
-            ready = self._ready.get(exam.value)
+            ready = self.kept_holders.get(exam.value)
             if ready is None:
                 return False
             if ready.expires and (now >= ready.until or now < ready.since):
@@ -358,7 +358,7 @@ class MemoryStore(
                 exam, granted, own = grant.exam, grant.grantor == user, grant.recipient == user
             else:
                 exam, granted, own = named, user in self._grantors.get(named, ()), True
-            ready = self._ready.get(exam.value)
+            ready = self.kept_holders.get(exam.value)
             if not principals or ready is None or ready.sharing.withdrawn:
                 return None
             if not (granted or self.holds(user, principals, _VIEW, exam, now)):
@@ -370,8 +370,8 @@ class MemoryStore(
         """Return the exam for another time, and keep it if it has not changed since."""
         renewed = ReadyExam.of(ready.exam, ready.sharing, now)
         with self._lock:
-            if self._ready.get(ready.exam.id.value) is ready:
-                self._ready[ready.exam.id.value] = renewed
+            if self.kept_holders.get(ready.exam.id.value) is ready:
+                self.kept_holders[ready.exam.id.value] = renewed
         return renewed
 
     @override
@@ -407,7 +407,7 @@ class MemoryStore(
                 lists.append(self._owned.get(user.value, []))
             seen: list[VisibleExam] = []
             for _, exam in newest_first(lists, after, limit):
-                ready = self._ready[exam]
+                ready = self.kept_holders[exam]
                 if ready.owner == user.key:
                     permission = Permission.DOWNLOAD if own else None
                 else:
