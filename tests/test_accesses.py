@@ -136,6 +136,10 @@ def test_the_first_access_of_a_row_is_in_the_store_at_once_and_repeats_later(wor
     assert in_the_store(world) == [(BEN, START, START + 3 * MINUTE / 4, 3)]
     assert world.sharing.admin.flush_accesses() == 0
 
+    look(world, BEN)
+    assert world.sharing.admin.flush_accesses() == 1
+    assert in_the_store(world) == [(BEN, START, START + 3 * MINUTE / 4, 4)]
+
 
 def test_delivering_notices_writes_the_repeats_that_wait(world):
     look(world, BEN)
