@@ -42,7 +42,7 @@ from exam_sharing.policy.past import ExamPast, Moment
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.retries import LOCK_TIMEOUT, longest_delay
 from exam_sharing.policy.views import VisibleExam
-from exam_sharing.validation import checks_arguments, checks_itself, instant, misfit
+from exam_sharing.validation import checks_arguments, checks_itself, instant, misfit, tuple_of
 
 _NEVER_SHARED: Final = ExamGrants()
 _VIEW: Final = Permission.VIEW
@@ -86,9 +86,16 @@ class MemoryStore(
         self.accesses: MemoryAccesses = MemoryAccesses(self.record)
 
     @override
+    @checks_itself
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
-        found = [self.kept_holders.get(each.value) for each in exams]
-        return tuple([ready.exam for ready in found if ready is not None])
+        if type(exams) is not tuple:
+            exams = tuple_of("exams", exams, ExamId)
+        try:
+            found = [self.kept_holders.get(each.value) for each in exams]
+            return tuple([ready.exam for ready in found if ready is not None])
+        except Exception as error:  # noqa: BLE001  distinguished below
+            wrong = misfit(self.find, exams) or error
+        raise wrong
 
     @override
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
@@ -150,15 +157,22 @@ class MemoryStore(
             )
 
     @override
+    @checks_itself
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
-        if len(exams) == 1 and not ended:  # One look-up needs no lock.
-            return {exams[0]: self._sharing(exams[0])}
-        with self._lock:
-            sharing = {exam: self._sharing(exam) for exam in exams}
-            if ended:
-                for exam in sharing.keys() & self._ended.keys():
-                    sharing[exam] = attrs.evolve(sharing[exam], ended=tuple(self._ended[exam]))
-            return sharing
+        if type(exams) is not tuple:
+            exams = tuple_of("exams", exams, ExamId)
+        try:
+            if len(exams) == 1 and not ended:  # One look-up needs no lock.
+                return {exams[0]: self._sharing(exams[0])}
+            with self._lock:
+                sharing = {exam: self._sharing(exam) for exam in exams}
+                if ended:
+                    for exam in sharing.keys() & self._ended.keys():
+                        sharing[exam] = attrs.evolve(sharing[exam], ended=tuple(self._ended[exam]))
+                return sharing
+        except Exception as error:  # noqa: BLE001  distinguished below
+            wrong = misfit(self.read, exams, ended=ended) or error
+        raise wrong
 
     def _sharing(self, exam: ExamId) -> ExamGrants:
         ready = self.kept_holders.get(exam.value)

@@ -130,11 +130,12 @@ def grants_giving(
     """Return every standing grant that gives the user the permission, oldest first."""
     if sharing.withdrawn:
         return []
-    return in_order(
+    giving = [
         grant
         for grant in grants_reaching(user, principals, sharing.grants)
         if grant.permission >= permission and not grant.expired(now)
-    )
+    ]
+    return in_order(giving) if len(giving) > 1 else giving
 
 
 def explain_no(
