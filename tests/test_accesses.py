@@ -251,12 +251,12 @@ def test_a_first_access_that_cannot_be_written_is_an_error_and_repeats_wait(capl
     world.store.fails = True
     with pytest.raises(es.StoreFailed):
         look(world, CARLA)
+    not_written = "repeated accesses could not be written: StoreFailed"
     assert rows(world)[0].count == 1
+    assert [record.getMessage() for record in caplog.records] == [not_written]
     world.wait(MINUTE)
     look(world, BEN)
-    assert [record.getMessage() for record in caplog.records] == [
-        "repeated accesses could not be written: StoreFailed"
-    ]
+    assert [record.getMessage() for record in caplog.records] == [not_written, not_written]
     look(world, BEN)
     world.share(ANNA, CT, BEN)
     assert world.sharing.admin.deliver_notices() == 0

@@ -5,7 +5,6 @@ may do and see is in `exam_sharing.sharing`.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import datetime
 from typing import final, get_args
 
@@ -338,8 +337,7 @@ class Admin:
                 was just sent may be sent again.
         """
         require_callable("stopped", stopped)
-        with suppress(Exception):  # Accesses wait on; notices do not wait for them.
-            self._recorder.flush()
+        self._recorder.flush_if_possible()  # Notices do not wait for accesses.
         sent, tried = 0, set[NoticeId]()
         while not stopped():
             outcomes = delivering.deliver_due(self._ports, self._policy, self._now)

@@ -147,12 +147,18 @@ class Recorder:
             self._rows[key] = Row(of=first, ends=ends)
 
     def _write_repeats(self, now: datetime) -> None:
-        try:
-            self.flush()
-        except Exception as error:  # noqa: BLE001  the access was counted, and is written later
-            _LOG.error("repeated accesses could not be written: %s", type(error).__name__)
+        if not self.flush_if_possible():
             with self._lock:
                 self._due = _soon(now)
+
+    def flush_if_possible(self) -> bool:
+        """Write the repeats that wait; where that fails, log it, and write them later."""
+        try:
+            self.flush()
+        except Exception as error:  # noqa: BLE001  what was counted is kept
+            _LOG.error("repeated accesses could not be written: %s", type(error).__name__)
+            return False
+        return True
 
     def flush(self) -> int:
         """Write the repeats that wait, and return the number of their rows."""

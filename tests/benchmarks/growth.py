@@ -213,8 +213,10 @@ def group_with_many_grants(opened: Open, where: str, number: int) -> int:
     return best(lambda: portal.sharing.preview(request), where)
 
 
-def a_listed_exam(opened: Open, where: str, number: int, *, ring: bool = False) -> int:
-    """Show the access list of an exam with many grants, under RESTRICT.
+def a_listed_exam(
+    opened: Open, where: str, number: int, *, ring: bool = False, of: str = "access_list"
+) -> int:
+    """Show the access list, or the graph, of an exam with many grants, under RESTRICT.
 
     They are its owner's, or in a ring each user passed it on to the next.
     """
@@ -227,7 +229,7 @@ def a_listed_exam(opened: Open, where: str, number: int, *, ring: bool = False) 
             portal.share(actor, recipient)
     else:
         portal.share(OWNER, *everybody)
-    return best(lambda: portal.sharing.access_list(OWNER, portal.exam), where)
+    return best(lambda: getattr(portal.sharing, of)(OWNER, portal.exam), where)
 
 
 def dense_cascades(sizes: Sizes) -> harness.Row:
@@ -269,6 +271,8 @@ def unseen_beside_absent(open_: Open, sizes: Sizes) -> Iterator[harness.Row]:
         "tabs": lambda exam: sharing.tabs(STRANGER, exam),
         "share form": lambda exam: sharing.share_form(STRANGER, exam),
         "access list": lambda exam: sharing.access_list(STRANGER, exam),
+        "graph": lambda exam: sharing.graph(STRANGER, exam),
+        "accesses": lambda exam: sharing.accesses(STRANGER, exam),
         "suggestions": lambda exam: sharing.suggest(STRANGER, exam, "user"),
         "share": lambda exam: sharing.share(
             es.ShareRequest(actor=STRANGER, exam=exam, recipients=(BEN,), **request)
@@ -372,6 +376,7 @@ def growth(sizes: Sizes) -> Iterator[harness.Row]:
         ("previewing a group of n members and n grants", group_with_many_grants),
         ("an access list of n grants under RESTRICT", a_listed_exam),
         ("an access list of n re-shares in a ring under RESTRICT", in_a_ring),
+        ("the graph of n re-shares in a ring", partial(in_a_ring, of="graph")),
     )
     remembered = partial(nullcontext, in_memory)
     yield after_a_past("memory", remembered, sizes)

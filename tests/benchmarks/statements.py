@@ -35,6 +35,7 @@ BUDGETS: Final = {
     "share_form": 2,
     "access_list": 4,
     "share_page": 4,
+    "graph": 4,
     "a share of three exams": 11,
     "an unshare": 13,
 }
@@ -149,6 +150,7 @@ class Portal:
             "share_form": lambda: sharing.share_form(ANN, exam),
             "access_list": lambda: sharing.access_list(ANN, exam),
             "share_page": lambda: sharing.share_page(ANN, exam),
+            "graph": lambda: sharing.graph(ANN, exam),
             "a share of three exams": lambda: self.share(self.discs[0][0]),
             "an unshare": lambda: sharing.unshare(
                 es.UnshareRequest(actor=OLGA, exam=exam, recipient=ANN)

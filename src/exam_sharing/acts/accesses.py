@@ -1,7 +1,6 @@
 """Who looked: accesses are shown to operators and to owners, and purged."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
 
 import attrs
@@ -39,8 +38,7 @@ def _find(recorder: Recorder, wanted: AccessQuery) -> tuple[Access, ...]:
     """Return one access more than is wanted, if there is."""
     log = recorder.log
     # What this process has counted is among the answers, unless the store cannot be written now.
-    with suppress(Exception):
-        recorder.flush()
+    recorder.flush_if_possible()
     return log.find(attrs.evolve(wanted, limit=wanted.limit + 1))
 
 
