@@ -26,7 +26,8 @@ ANSWERS: Final = (
     *(model.world.ShareOutcome, model.world.Shown, model.acts.Effect, model.views.Form),
     *(model.views.AccessList, model.views.Entry, model.views.Listed, model.views.Visible),
     *(model.views.Explained, model.views.Holder, model.views.Choice),
-    *(model.views.AccessAt, model.views.HolderAt),
+    *(model.views.AccessAt, model.views.HolderAt, model.views.Chain, model.views.Drawn),
+    model.world.Looked,
 )
 """Values that consist of named parts."""
 

@@ -31,26 +31,30 @@ UNEXPECTED: Final = "an unexpected grant"
 
 RECIPIENTS: Final = 3
 """A page of recipients is this many times as long as a page of exams."""
-PAGES: Final = {"visible_to": 1, "shared_with": 1, "recipients": RECIPIENTS}
+PAGES: Final = {"visible_to": 1, "shared_with": 1, "recipients": RECIPIENTS, "accesses": 1}
 MOST_PAGES: Final = 20
 """More pages than any list in a hospital has."""
 
 ALIKE: Final = (NoneType, int, str, datetime, es.UserId, es.GroupId, es.ExamId)
 """Values that are the same in the package and in the model; permissions are numbers, too."""
 KINDS: Final[Mapping[type[Any], type[Any]]] = {
+    es.Access: model.world.Looked,
     es.AccessAt: model.views.AccessAt,
     es.AccessEntry: model.views.Entry,
     es.AccessList: model.views.AccessList,
     es.Choice: model.views.Choice,
+    es.DrawnGrant: model.views.Drawn,
     es.Effect: model.acts.Effect,
     es.Holder: model.views.Holder,
     es.HolderAt: model.views.HolderAt,
     es.ListedGrant: model.views.Listed,
     es.Preview: model.acts.Preview,
     es.Reason: model.world.Reason,
+    es.SharingGraph: model.views.Chain,
     es.ShareForm: model.views.Form,
     es.ShareOutcome: model.world.ShareOutcome,
     es.ShareReceipt: model.world.Shared,
+    es.ShownAccess: model.world.Looked,
     es.UnshareReceipt: model.world.Ended,
     es.VisibleExam: model.views.Visible,
 }
@@ -193,13 +197,17 @@ class Answers:
             replaced_by=self.grants(ending.replaced_by),
         )
 
-    def asked(self, question: str, *about: object, **at: datetime) -> Answer:
+    def asked(self, question: str, *about: object, **named: object) -> Answer:
         """Return the answer of the package to a question; lists are read page by page."""
         of_operators = question in {"access_at", "explain", "who_can"}
+        if question in {"all_accesses", "whole_graph"}:
+            of_operators, question = True, question.split("_")[1]
         door = self.sharing.admin if of_operators else self.sharing
-        ask = partial(getattr(door, question), *about, **at)
+        ask = partial(getattr(door, question), *about, **named)
         if question in PAGES:
-            return self.value(list(_every_item(partial(ask, limit=PAGES[question] * self.page))))
+            items = list(_every_item(partial(ask, limit=PAGES[question] * self.page)))
+            # The order of accesses of one time is for laws.
+            return self.value(tuple(items) if question == "accesses" else items)
         return self.value(list(ask()) if question == "suggest" else ask())
 
     def value(self, answer: Answer) -> Answer:  # noqa: C901, PLR0911, PLR0912  by kind

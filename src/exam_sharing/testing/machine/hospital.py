@@ -256,6 +256,8 @@ class StoreHospital(Hospital):
     def turn_notices(self, *, on: bool) -> None:
         """Open the sharing again, with notices of shares or without."""
         self.add_line(f"The deployment turns notices of shares {'on' if on else 'off'}.")
+        if self.ports.accesses is not None:
+            self.sharing.admin.flush_accesses()
         self.policy = attrs.evolve(self.policy, sends_notices=on)
         self.world.policy = self.policy
         self.sharing = self.answers.sharing = self._open(**self._parts)

@@ -25,10 +25,10 @@ from exam_sharing.testing.machine.hospital import (
     StoreHospital,
 )
 from exam_sharing.testing.machine.recorded import NO_RECORD, expected_record, recorded
-from exam_sharing.testing.machine.steps import ACTS, HospitalMachine
+from exam_sharing.testing.machine.steps import ACTS, HOST, WHY, HospitalMachine
 from exam_sharing.testing.opening import OpenStore, opened
 from exam_sharing.testing.progress import Search
-from exam_sharing.testing.story import Raised
+from exam_sharing.testing.story import Raised, clock_time
 from exam_sharing.testing.worlds import perform
 
 AnswerT = TypeVar("AnswerT")
@@ -156,6 +156,9 @@ class SharingMachine(HospitalMachine):
         self._views(*pick(turn, hospital.not_found()))
         request = self.choices.previewed(turn)
         self._preview(request, request)
+        self._ask("graph", *pick(turn, list(product(hospital.users, hospital.exams))))
+        self._ask("whole_graph", pick(turn, EXAMS))
+        self._accesses(turn)
         hospital.remember()
         if self._ports.history is not None:
             self._past(turn)
@@ -216,6 +219,18 @@ class SharingMachine(HospitalMachine):
             partial(answers.asked, question, *about, **at),
             (*about, *at.values()),
         )
+
+    def _accesses(self, turn: int) -> None:
+        hospital = self.hospital
+        if self._ports.accesses is not None and hospital.world.accesses:
+            self._same(
+                "Who looked at anything, for operators?",
+                frozenset(hospital.world.accesses.values()),
+                lambda: hospital.answers.asked("all_accesses", exams=EXAMS),
+            )
+            exam = pick(turn, hospital.exams)
+            for user in {pick(turn, hospital.users), hospital.world.exams[exam].owner}:
+                self._ask("accesses", user, exam)
 
     def _past(self, turn: int) -> None:
         """Ask about the moment after an earlier step, or now: by its version, or else by time."""
@@ -284,6 +299,33 @@ class SharingMachine(HospitalMachine):
         self._done("Can the exam be transferred?", lambda: transfer(store, exam, owner, now))
         hospital.world.add_exams(attrs.evolve(hospital.world.exams[exam], owner=owner))
         hospital.world.next_version(exam)
+        self._ask_everything()
+
+    @precondition(lambda self: self._ports.accesses is not None)
+    @rule(who=numbers, which=numbers)
+    def look(self, *, who: int, which: int) -> None:
+        """Let the host report that it served an exam, one that there is or not."""
+        hospital, permission = self.hospital, pick(which, tuple(es.Permission))
+        user, exam = pick(who, (*hospital.users, STRANGER)), pick(which, EXAMS)
+        asked = user, exam, permission, pick(who, (None, "TREATMENT"))
+        hospital.add_line(f"{user} looks at {exam}: {permission.name}, purpose {asked[-1]}.")
+        self._done("Can it be recorded?", lambda: hospital.sharing.record_access(*asked))
+        hospital.world.look(*asked)
+        self._ask_everything()
+
+    look_2: Final = look
+
+    @precondition(lambda self: self._ports.accesses is not None and self.hospital.world.accesses)
+    @rule(minutes=st.integers(0, 4))
+    def purge(self, *, minutes: int) -> None:
+        hospital, before = self.hospital, self.hospital.now - timedelta(minutes=minutes)
+        hospital.add_line(f"Accesses that were over before {clock_time(before)} are purged.")
+        admin, host = hospital.sharing.admin, {"performed_by": HOST, "why": WHY}
+        self._same(
+            "How many rows are purged?",
+            hospital.world.purge(before),
+            lambda: admin.purge_accesses(before=before, **host),
+        )
         self._ask_everything()
 
     @rule(on=booleans)

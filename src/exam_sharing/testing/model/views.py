@@ -12,13 +12,16 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, UserId
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import RevokeRequest, Scope, UnshareRequest
 from exam_sharing.testing.model.acts import may_end
 from exam_sharing.testing.model.sharing import covered, is_found_recipient, longest, subjects
+from exam_sharing.testing.model.support import rests_directly_on
 from exam_sharing.testing.model.world import (
+    Basis,
     Grant,
     GrantNumber,
+    Looked,
     Names,
     Refused,
     Shown,
@@ -159,6 +162,69 @@ def _entry(
         held=held,
         can_unshare=may_end(world, whole),
         grants=frozenset(listed),
+    )
+
+
+@attrs.frozen
+class Drawn:
+    """A grant in a chain of sharing, with the grants that it rests on."""
+
+    grant: Shown
+    stands: bool
+
+
+@attrs.frozen(kw_only=True)
+class Chain:
+    """The chain of sharing of an exam."""
+
+    grants: frozenset[Drawn]
+    withdrawn: bool = False
+
+
+def graph(world: World, viewer: UserId, exam: ExamId) -> Chain | Refused:
+    """Return the grants of the viewer's access list, with those of them that they rest on."""
+    if not world.has_access(viewer, exam):
+        return Refused.not_found(exam)
+    sees = world.sight(viewer, exam)
+    seen = frozenset(grant.id for grant in world.standing(exam) if sees(grant))
+    drawn = (world.grants[each] for each in seen if world.grants[each].recipient in world.names)
+
+    def basis(grant: Grant) -> Basis:
+        return "OWNER" if grant.basis == "OWNER" else seen & rests_directly_on(world, grant)
+
+    return Chain(
+        grants=frozenset(Drawn(Shown(each.id, basis(each)), stands=True) for each in drawn)
+    )
+
+
+def whole_graph(world: World, exam: ExamId) -> Chain | Refused:
+    """Return every grant that was ever made, for operators."""
+    if (exam not in world.exams or exam in world.hidden) and not world.versions.get(exam):
+        return Refused.not_found(exam)
+    withdrawn = exam in world.withdrawn
+    return Chain(
+        grants=frozenset(
+            Drawn(Shown(grant.id, grant.basis), stands=world.stands(grant) and not withdrawn)
+            for grant in world.grants.values()
+            if grant.exam == exam
+        ),
+        withdrawn=withdrawn,
+    )
+
+
+def accesses(world: World, viewer: UserId, exam: ExamId) -> frozenset[Looked] | Refused:
+    """Return who looked at an exam, as far as its owner may know them."""
+    listed = access_list(world, viewer, exam)
+    if isinstance(listed, Refused) or not world.owns(viewer, exam):
+        return Refused.not_found(exam)
+    known = set(listed.names)
+    for entry in listed.entries:
+        if isinstance(entry.principal, GroupId):
+            known |= world.shown_behind(viewer, entry.principal)
+    return frozenset(
+        attrs.evolve(looked, name=world.names[looked.user])
+        for (looked_at, _), looked in world.accesses.items()
+        if looked_at == exam and looked.user in known
     )
 
 

@@ -129,6 +129,19 @@ class Refused:
         return cls.by(Reason("EXAM_NOT_FOUND", exams=frozenset({exam})))
 
 
+@attrs.frozen(kw_only=True)
+class Looked:
+    """How often a user looked at an exam for one purpose, in one window of time."""
+
+    user: UserId
+    permission: Permission
+    purpose: str | None
+    first: datetime
+    last: datetime
+    count: int
+    name: str = ""
+
+
 Names: TypeAlias = Mapping[PrincipalId, str]
 """The names of those principals that an answer mentions and the directory knows."""
 
@@ -249,6 +262,7 @@ class World:
     endings: dict[GrantNumber, Ending] = attrs.field(factory=dict)
     versions: dict[ExamId, int] = attrs.field(factory=dict)
     waiting: list[Notice] = attrs.field(factory=list)
+    accesses: dict[tuple[ExamId, object], Looked] = attrs.field(factory=dict)
     receipts: dict[tuple[UserId, str | None], tuple[Request, Receipt]] = attrs.field(factory=dict)
     memo: dict[tuple[object, ...], Any] = attrs.field(factory=dict, eq=False, repr=False)
 
@@ -297,6 +311,30 @@ class World:
     def hide(self, exam: ExamId, *, hidden: bool) -> None:
         """Let the host delete an exam, or restore it; its grants stay as they are."""
         self.hidden = self.hidden | {exam} if hidden else self.hidden - {exam}
+
+    def look(self, user: UserId, exam: ExamId, permission: Permission, purpose: str | None) -> None:
+        """Count an access; windows follow each other from 1970 on."""
+        window = (self.now - datetime(1970, 1, 1, tzinfo=UTC)) // self.policy.access_window
+        looked = Looked(
+            user=user,
+            permission=permission,
+            purpose=purpose,
+            first=self.now,
+            last=self.now,
+            count=1,
+        )
+        row = exam, (user, permission, purpose, window)
+        if row in self.accesses:
+            before = self.accesses[row]
+            looked = attrs.evolve(looked, first=before.first, count=before.count + 1)
+        self.accesses[row] = looked
+
+    def purge(self, before: datetime) -> int:
+        """Delete the accesses that were over before a time; return the number of their rows."""
+        over = [row for row, looked in self.accesses.items() if looked.last < before]
+        for row in over:
+            del self.accesses[row]
+        return len(over)
 
     def next_version(self, exam: ExamId) -> int:
         self.versions[exam] = self.versions.get(exam, 0) + 1
