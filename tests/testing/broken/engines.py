@@ -5,13 +5,15 @@ describes the bug.
 """
 
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from functools import partial, wraps
 from unittest.mock import Mock, patch
 
 import attrs
 
 import exam_sharing as es
-from exam_sharing.acts import changing, delivering, gathering, showing
+from exam_sharing import recording
+from exam_sharing.acts import accesses, changing, delivering, drawing, gathering, showing
 from exam_sharing.grants import FOREVER, NOTHING, Holding
 from exam_sharing.policy import access, ending, requests, share, views
 from exam_sharing.policy.decisions import reasons_against
@@ -396,3 +398,50 @@ def hides_refusals():
         return carry_through(attrs.evolve(ports, audit=Mock(AuditTrail)), *asked)
 
     yield around(changing, "carry_through", carried)
+
+
+@engine
+def draws_bases_alone():
+    """A chain of sharing leaves out what replaced a narrowed grant that another rests on."""
+
+    def seen(chain_seen, scene, exam, lineage, due, names):
+        graph = chain_seen(scene, exam, lineage, due, names)
+        bases = {grant.id: grant.basis for grant in scene.seen if grant.basis is not es.OWNER}
+
+        def cut(drawn):
+            basis = drawn.grant.basis
+            kept = basis if basis is es.OWNER else basis & bases[drawn.grant.id]
+            return attrs.evolve(drawn, grant=attrs.evolve(drawn.grant, basis=kept))
+
+        return attrs.evolve(graph, grants=tuple(map(cut, graph.grants)))
+
+    yield around(drawing, "chain_seen", seen)
+
+
+@engine
+def draws_what_was_withdrawn():
+    """A chain of sharing shows grants on a withdrawn exam as standing."""
+
+    def whole(whole_chain, exam_id, exam, sharing, due, now):
+        graph = whole_chain(exam_id, exam, sharing, due, now)
+        grants = (attrs.evolve(each, stands=each.ending is None) for each in graph.grants)
+        return attrs.evolve(graph, grants=tuple(grants))
+
+    yield around(drawing, "whole_chain", whole)
+
+
+@engine
+def tells_the_owner_of_everybody():
+    """An owner is told of the accesses of people whom the owner may not know."""
+
+    def known(_known_users, ports, scene, mentioned):
+        return None, _known_users(ports, scene, mentioned)[1]
+
+    yield around(accesses, "_known_users", known)
+
+
+@engine
+def counts_in_the_window_before():
+    """A repeated access is counted in the row of its purpose, however long ago that began."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    yield recording, "window_around", lambda at, length: (epoch, FOREVER)

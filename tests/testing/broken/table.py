@@ -57,16 +57,11 @@ KINDS = {"Stores": "law", "Directories": "law", "Engines": "case", "Portals": "c
 ALONE = "its acts never run at once"
 LOOK_ALIKES = "no two ids in its stories look alike"
 HISTORIES = "it does not read histories"
-LOOKS = "nobody looks in its stories"
 RELAYS = "one relay tries every notice each time"
 
 UNSEEN = {
-    "KeepsTheLastReport": LOOKS,
-    "LosesAccessesOfOneTime": LOOKS,
-    "OverlooksLongAccesses": LOOKS,
-    "PurgesWhatGoesOn": LOOKS,
-    "PurgesInSilence": LOOKS,
-    "CountsAside": LOOKS,
+    "PurgesInSilence": HISTORIES,
+    "CountsAside": ALONE,
     "TellsBeforeItCommits": ALONE,
     "NeverComparesVersions": ALONE,
     "ComparesWhatItWrites": ALONE,

@@ -223,10 +223,12 @@ class SharingMachine(HospitalMachine):
     def _accesses(self, turn: int) -> None:
         hospital = self.hospital
         if self._ports.accesses is not None and hospital.world.accesses:
+            since = hospital.now - timedelta(minutes=turn % 4)
+            looked = hospital.world.accesses.values()
             self._same(
-                "Who looked at anything, for operators?",
-                frozenset(hospital.world.accesses.values()),
-                lambda: hospital.answers.asked("all_accesses", exams=EXAMS),
+                f"Who looked since {clock_time(since)}, for operators?",
+                frozenset(each for each in looked if since <= each.last),
+                lambda: hospital.answers.asked("all_accesses", exams=EXAMS, since=since),
             )
             exam = pick(turn, hospital.exams)
             for user in {pick(turn, hospital.users), hospital.world.exams[exam].owner}:
@@ -302,15 +304,19 @@ class SharingMachine(HospitalMachine):
         self._ask_everything()
 
     @precondition(lambda self: self._ports.accesses is not None)
-    @rule(who=numbers, which=numbers)
-    def look(self, *, who: int, which: int) -> None:
-        """Let the host report that it served an exam, one that there is or not."""
+    @rule(who=numbers, which=numbers, again=booleans)
+    def look(self, *, who: int, which: int, again: bool) -> None:
+        """Let the host report that it served an exam, one that there is or not, or did so again."""
         hospital, permission = self.hospital, pick(which, tuple(es.Permission))
         user, exam = pick(who, (*hospital.users, STRANGER)), pick(which, EXAMS)
-        asked = user, exam, permission, pick(who, (None, "TREATMENT"))
-        hospital.add_line(f"{user} looks at {exam}: {permission.name}, purpose {asked[-1]}.")
-        self._done("Can it be recorded?", lambda: hospital.sharing.record_access(*asked))
-        hospital.world.look(*asked)
+        looked = user, exam, permission, pick(who, (None, "TREATMENT"))
+        if again and hospital.world.accesses:
+            (exam, _), row = pick(who, list(hospital.world.accesses.items()))
+            looked = row.user, exam, row.permission, row.purpose
+        user, exam, permission, purpose = looked
+        hospital.add_line(f"{user} looks at {exam}: {permission.name}, purpose {purpose}.")
+        self._done("Can it be recorded?", lambda: hospital.sharing.record_access(*looked))
+        hospital.world.look(*looked)
         self._ask_everything()
 
     look_2: Final = look
