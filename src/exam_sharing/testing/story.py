@@ -75,7 +75,7 @@ def policy_in_words(policy: Policy) -> str:
     changed = {
         name: value
         for name, value in attrs.asdict(policy, recurse=False).items()
-        if name != "retries" and value != getattr(PLAIN_POLICY, name)
+        if name not in {"access_window", "retries"} and value != getattr(PLAIN_POLICY, name)
     }
     return ", ".join(f"{name.replace('_', ' ')}: {_setting(v)}" for name, v in changed.items())
 

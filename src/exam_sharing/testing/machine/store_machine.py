@@ -63,7 +63,9 @@ class SharingMachine(HospitalMachine):
     def _open(
         self, policy: es.Policy, users: tuple[es.UserId, ...], hidden: Hidden
     ) -> StoreHospital:
-        hospital = StoreHospital(self._ports, self._policy or policy, users=users, hidden=hidden)
+        # Windows end within a story.
+        drawn = attrs.evolve(policy, access_window=timedelta(minutes=2))
+        hospital = StoreHospital(self._ports, self._policy or drawn, users=users, hidden=hidden)
         hospital.answers.page = self.page
         return hospital
 
