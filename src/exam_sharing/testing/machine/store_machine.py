@@ -233,7 +233,7 @@ class SharingMachine(HospitalMachine):
                 lambda: hospital.answers.asked("all_accesses", exams=EXAMS, since=since),
             )
             exam = pick(turn, hospital.exams)
-            for user in {pick(turn, hospital.users), hospital.world.exams[exam].owner}:
+            for user in (pick(turn, hospital.users), hospital.world.exams[exam].owner):
                 self._ask("accesses", user, exam)
 
     def _past(self, turn: int) -> None:
