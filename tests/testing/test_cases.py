@@ -141,16 +141,18 @@ def test_cases_can_be_chosen_by_acts_and_questions():
             InvalidValue,
             (
                 "acts has 'dance', 'shares', which no case has; choose from 'clock', 'end_grant', "
-                "'group', 'host_ends', 'narrow', 'share', 'unshare', 'upload', 'user', 'withdraw'"
+                "'group', 'host_ends', 'look', 'narrow', 'share', 'unshare', 'upload', 'user', "
+                "'withdraw'"
             ),
         ),
         (
             {"questions": ["cann"]},
             InvalidValue,
             (
-                "questions has 'cann', which no case has; choose from 'access_list', 'can', "
-                "'choices', 'choices_held', 'explain', 'notices', 'preview', 'share_form', "
-                "'shared_with', 'suggestions', 'suggestions_held', 'tabs', 'visible_to'"
+                "questions has 'cann', which no case has; choose from 'access_list', "
+                "'access_then', 'accesses', 'can', 'choices', 'choices_held', 'explain', "
+                "'explain_then', 'graph', 'notices', 'preview', 'share_form', 'shared_with', "
+                "'suggestions', 'suggestions_held', 'tabs', 'visible_to'"
             ),
         ),
         ({"acts": "share"}, WrongKind, "acts must be a collection, not str"),

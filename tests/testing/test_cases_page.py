@@ -120,8 +120,7 @@ def test_every_setting_is_documented_with_its_default():
         for name, row in TABLES["setting"].items()
     }
     assert documented == DOCUMENT["policy_defaults"]
-    of_no_case = {"access_window", "retries"}
-    assert documented.keys() == {field.name for field in attrs.fields(Policy)} - of_no_case
+    assert documented.keys() == {field.name for field in attrs.fields(Policy)} - {"retries"}
 
 
 def test_a_case_with_all_default_settings_decides_the_same():

@@ -254,14 +254,17 @@ class User(Principal):
     def can_only_view(self) -> list[Answered]:
         return [self.can_view(), self.cannot_download()]
 
-    def _explained(self, why: Data, **fields: str) -> Answered:
-        answered = self._answered(why, "explain", **fields)
+    def _explained(self, why: Data, at: str | None = None, **fields: str) -> Answered:
+        then = {} if at is None else {"at": at}
+        answered = self._answered(why, "explain_then" if then else "explain", **fields, **then)
         return {**answered, "choice": "what an explanation for operators reports"}
 
-    def explained(self, permission: str, *grants: Data, as_owner: bool = False) -> Answered:
-        """Return the explanation of a yes: each grant with its `through`."""
+    def explained(
+        self, permission: str, *grants: Data, as_owner: bool = False, at: str | None = None
+    ) -> Answered:
+        """Return the explanation of a yes, now or at a time: each grant with its `through`."""
         why = {"holds": True, "as_owner": as_owner, "grants": list(grants)}
-        return self._explained(why, permission=permission, exam="ct")
+        return self._explained(why, at, permission=permission, exam="ct")
 
     def denied(
         self,
@@ -307,9 +310,32 @@ class User(Principal):
         listed = {"owner": (owner or OWNER).id, "entries": entries}
         return self._answered(listed, "access_list", exam=exam)
 
-    def no_access_list(self, exam: str = "ct") -> Answered:
+    def _not_found(self, question: str, exam: str = "ct") -> Answered:
         refused = {"refused": [reason("EXAM_NOT_FOUND", exams=[exam])]}
-        return self._answered(refused, "access_list", exam=exam)
+        return self._answered(refused, question, exam=exam)
+
+    no_access_list: Final = partialmethod(_not_found, "access_list")
+    no_accesses: Final = partialmethod(_not_found, "accesses")
+    no_graph: Final = partialmethod(_not_found, "graph")
+
+    def looks(self, permission: str = "VIEW", exam: str = "ct", **fields: Any) -> Act:
+        return Act(act="look", user=self.id, exam=exam, permission=permission, **fields)
+
+    def looked(self, **fields: Any) -> Data:
+        """Return accesses of this user, by default one to view."""
+        plain = {"permission": "VIEW", "purpose": None, "first": NOW, "last": NOW, "count": 1}
+        return {"user": self.id, **plain, **fields}
+
+    def accesses(self, *rows: Data) -> Answered:
+        return self._answered(in_order(rows), "accesses", exam="ct")
+
+    def graph(self, *grants: tuple[Data, ...]) -> Answered:
+        """Return a chain of sharing: each grant, then the grants that it rests on."""
+        drawn = ({**grant, "rests_on": in_order(sources)} for grant, *sources in grants)
+        return self._answered(in_order(drawn), "graph", exam="ct")
+
+    def holder(self, permission: str = "VIEW", *, as_owner: bool = False) -> Data:
+        return {"user": self.id, "permission": permission, "as_owner": as_owner}
 
     def suggestions_held(self, text: str, held: Mapping["User | Group", Data]) -> Answered:
         return self._answered(_held(held), "suggestions_held", exam="ct", text=text)
@@ -332,6 +358,8 @@ class User(Principal):
             self.tabs(exam=exam),
             self.no_form(exam),
             self.no_access_list(exam),
+            self.no_accesses(exam),
+            self.no_graph(exam),
             self.suggestions("car", exam=exam),
             self.choices(exam=exam),
             self.denied(exam=exam),

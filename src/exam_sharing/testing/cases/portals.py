@@ -197,6 +197,19 @@ class PlainPortal(Portal):
         found = self._view("recipients", user, exam)
         return [plain(each, "principal", "held") for each in found]
 
+    def _ask_accesses(self, user: es.UserId, exam: es.ExamId) -> list[Data]:
+        names = ("user", "permission", "purpose", "first", "last", "count")
+        return in_order(plain(each, *names) for each in self._view("accesses", user, exam))
+
+    def _ask_graph(self, user: es.UserId, exam: es.ExamId) -> list[Data]:
+        drawn = [each.grant for each in self._view("graph", user, exam).grants]
+        grants = {self._grant(each).id: grant(self._grant(each)) for each in drawn}
+        sources = (each.basis if isinstance(each.basis, frozenset) else () for each in drawn)
+        return in_order(
+            {**made, "rests_on": in_order(grants[each] for each in basis)}
+            for made, basis in zip(grants.values(), sources, strict=True)
+        )
+
     def _ask_exams(self, name: str, user: es.UserId) -> list[Data]:
         return [plain(each, "exam", "permission") for each in self._view(name, user)]
 
@@ -290,6 +303,10 @@ class SharingPortal(PlainPortal):
     def _perform(self, act: str, **fields: Any) -> Data:
         return self._receipt(perform(self.sharing, self._request(act, **fields)))
 
+    def _do_look(self, **looked: Any) -> Data:
+        self.sharing.record_access(**looked)
+        return {}
+
     def _end_by_host(self, name: str, **fields: Any) -> Data:
         end = getattr(self.sharing.admin, name)
         return self._receipt(end(**fields, performed_by="ops", why="a case"))
@@ -310,6 +327,13 @@ class SharingPortal(PlainPortal):
             for ground in why.grounds
         )
         return {"holds": True, "as_owner": why.as_owner, "grants": in_order(grants)}
+
+    _ask_explain_then = _ask_explain
+
+    def _ask_access_then(self, exam: es.ExamId, at: datetime) -> Data:
+        then = self.sharing.admin.access_at(exam, at)
+        holders = (plain(each, "user", "permission", "as_owner") for each in then.holders)
+        return {**plain(then, "owner"), "holders": in_order(holders)}
 
     def _ask_notices(self) -> list[Data]:
         self._notifier.unreachable = ()
@@ -347,11 +371,22 @@ def request_of(act: Data) -> requests.Request:
     return REQUESTS[fields.pop("act")](**fields)
 
 
-ACTS: Final = frozenset({*REQUESTS, "clock", "group", "host_ends", "upload", "user", "withdraw"})
-QUESTIONS: Final = frozenset(
+ACTS: Final = frozenset(
+    (*REQUESTS, "clock", "group", "host_ends", "look", "upload", "user", "withdraw")
+)
+OF_OPERATORS: Final = frozenset({"access_then", "explain", "explain_then"})
+QUESTIONS: Final = OF_OPERATORS | frozenset(
     (
-        *("access_list", "can", "choices", "choices_held", "explain", "notices", "preview"),
-        *("share_form", "shared_with", "suggestions", "suggestions_held", "tabs", "visible_to"),
+        *("access_list", "accesses", "can", "choices", "choices_held", "graph", "notices"),
+        *(
+            "preview",
+            "share_form",
+            "shared_with",
+            "suggestions",
+            "suggestions_held",
+            "tabs",
+            "visible_to",
+        ),
     )
 )
 
@@ -375,7 +410,9 @@ _exam: Final = lru_cache(es.ExamId)
 
 _FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
     "access_list": es.AccessListScope,
+    "access_window": lambda seconds: timedelta(seconds=seconds),
     "actor": _user,
+    "at": datetime.fromisoformat,
     "exam": _exam,
     "expect": lambda texts: [es.ExamId(text) for text in texts],
     "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],

@@ -13,6 +13,7 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.testing.cases.portals import ACTS, QUESTIONS, in_memory, plain
 from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal
 from exam_sharing.testing.cases.topics import (
+    account,
     extent,
     groups,
     notices,
@@ -30,7 +31,7 @@ __all__ = ["CaseFailed", "Difference", "as_json", "cases", "check", "run"]
 
 _TOPICS: Final = (
     *(sharing, extent, recipients, unsharing, reshares),
-    *(groups, showing, notices, requests),
+    *(groups, showing, notices, requests, account),
 )
 
 SCHEMA: Final = 1
@@ -91,8 +92,8 @@ def as_json() -> str:
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-_UNUSED: Final = frozenset({"access_window", "retries"})
-"""Settings that no case has: in cases no access is reported, and no delivery fails."""
+_UNUSED: Final = frozenset({"retries"})
+"""A setting that no case has: in cases no delivery fails."""
 
 
 def chosen(field: str, named: Collection[str] | None, known: frozenset[str]) -> frozenset[str]:

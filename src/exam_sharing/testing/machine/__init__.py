@@ -10,7 +10,7 @@ from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 
 import exam_sharing as es
-from exam_sharing.testing.cases.portals import ACTS, QUESTIONS
+from exam_sharing.testing.cases.portals import ACTS, OF_OPERATORS, QUESTIONS
 from exam_sharing.testing.cases.running import chosen
 from exam_sharing.testing.cases.schema import Data, OpenPortal
 from exam_sharing.testing.machine.hospital import Capabilities, Hide, Sweep, Transfer
@@ -122,7 +122,7 @@ def run_portal_machine(
     require_callable("open_portal", open_portal)
     form = Form(
         acts=chosen("acts", acts, ACTS),
-        questions=chosen("questions", questions, QUESTIONS) - {"explain"},
+        questions=chosen("questions", questions, QUESTIONS) - OF_OPERATORS,
         details=details,
         choices=choices,
         without=frozenset(tuple_of("without", without, str)),

@@ -133,7 +133,7 @@ class Hospital:
         hidden: Hidden,
     ) -> None:
         self.world = world
-        self._do = do
+        self.do = do
         self.users: tuple[es.UserId, ...] = users
         self.story: list[str] = []
         self.words: Words = Words(world)
@@ -184,7 +184,7 @@ class Hospital:
             "wants notices" if account.notices else "wants no notices",
         ]
         self.add_line(f"{user} is {state[0]}, {state[1]} and {state[2]}.")
-        self._do({"act": "user", **user_fields(user, account)})
+        self.do({"act": "user", **user_fields(user, account)})
 
     def put_group(self, group: es.GroupId, members: Iterable[es.PrincipalId]) -> None:
         """Add or replace a group, without the members that would close a cycle."""
@@ -197,12 +197,12 @@ class Hospital:
         )
         self.add_line(f"The members of {self.words.value(group)}: {self.words.people(fit)}.")
         within = sorted(map(with_kind, fit))
-        self._do({"act": "group", "id": group.value, "name": NAMES[group], "members": within})
+        self.do({"act": "group", "id": group.value, "name": NAMES[group], "members": within})
 
     def wait(self, moment: datetime) -> None:
         self.world.now = max(self.now, moment)
         self.add_line("Time passes.")
-        self._do({"act": "clock", "now": plain(self.now)})
+        self.do({"act": "clock", "now": plain(self.now)})
 
     def expiries(self) -> list[datetime]:
         """Return the times at which something will expire, soonest first."""
@@ -221,8 +221,9 @@ class StoreHospital(Hospital):
         self.past: list[tuple[model.world.World, int]] = []
         self.recorder: Recorder = Recorder(ports.writer, ports.audit)
         given: Any = given_of(users, hidden, policy={})
-        both = in_model, portal = ModelPortal(given), SharingPortal(given, self._open)
-        self.sharing: es.Sharing = portal.sharing
+        self._portal = SharingPortal(given, self._open)
+        both = in_model, _ = ModelPortal(given), self._portal
+        self.sharing: es.Sharing = self._portal.sharing
         in_model.world.policy = policy
         self.answers: Answers = Answers(in_model.world, ports, self.sharing)
 
@@ -260,7 +261,7 @@ class StoreHospital(Hospital):
             self.sharing.admin.flush_accesses()
         self.policy = attrs.evolve(self.policy, sends_notices=on)
         self.world.policy = self.policy
-        self.sharing = self.answers.sharing = self._open(**self._parts)
+        self.sharing = self.answers.sharing = self._portal.sharing = self._open(**self._parts)
 
     def upload(
         self, batch: es.BatchId, exams: tuple[es.Exam, ...], *, sealed: bool, upload: Upload | None

@@ -49,6 +49,16 @@ class ModelPortal(portals.PlainPortal):
         self.world.now = datetime.fromisoformat(now)
         return {}
 
+    def _do_look(
+        self,
+        user: es.UserId,
+        exam: es.ExamId,
+        permission: es.Permission,
+        purpose: str | None = None,
+    ) -> Data:
+        self.world.look(user, exam, permission, purpose)
+        return {}
+
     @override
     def _perform(self, act: str, **fields: Any) -> Data:
         return self._done(model.acts.perform, self._request(act, **fields))

@@ -162,6 +162,10 @@ class PortalMachine(HospitalMachine):
         self._ask_everything()
 
     @override
+    def _look(self, act: Data) -> None:
+        self.hospital.do(act)
+
+    @override
     def _deliver(self, unreachable: frozenset[es.UserId]) -> None:
         self._ask({"question": "notices"})
         self._ask_everything()
@@ -189,7 +193,7 @@ class PortalMachine(HospitalMachine):
             for each in ({"question": "tabs"}, *checks):
                 yield {**about, **each}
             held = pick(turn, ("", "_held"))
-            for view in ("share_form", "access_list", f"choices{held}"):
+            for view in ("share_form", "access_list", "accesses", "graph", f"choices{held}"):
                 yield {"question": view, **about}
             yield {"question": f"suggestions{held}", **about, "text": self.typed}
             for view in ("visible_to", "shared_with"):

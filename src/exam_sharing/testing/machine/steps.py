@@ -17,11 +17,13 @@ from typing_extensions import override
 import exam_sharing as es
 from exam_sharing.policy.requests import HostEnding, Request, Withdrawal
 from exam_sharing.testing.cases import portals
+from exam_sharing.testing.cases.schema import Data
 from exam_sharing.testing.machine import drawing
 from exam_sharing.testing.machine.drawing import booleans, members, numbers, pick, seldom
 from exam_sharing.testing.machine.hospital import (
     EXAMS,
     GROUPS,
+    STRANGER,
     USERS,
     Hidden,
     Hospital,
@@ -89,6 +91,8 @@ class HospitalMachine(RuleBasedStateMachine):
     def _record(self, batch: es.BatchId, exams: tuple[es.Exam, ...], *, sealed: bool) -> None: ...
     @abstractmethod
     def _deliver(self, unreachable: frozenset[es.UserId]) -> None: ...
+    @abstractmethod
+    def _look(self, act: Data) -> None: ...
     @abstractmethod
     def _ask_everything(self) -> None: ...
 
@@ -262,6 +266,24 @@ class HospitalMachine(RuleBasedStateMachine):
         """Change the members of a group, or add a group."""
         self.hospital.put_group(pick(which, GROUPS), self.choices.principals(within))
         self._ask_everything()
+
+    @doing("look")
+    @rule(who=numbers, which=numbers, again=booleans)
+    def look(self, *, who: int, which: int, again: bool) -> None:
+        """Let the host report that it served an exam, one that there is or not, or did so again."""
+        hospital, permission = self.hospital, pick(which, tuple(es.Permission))
+        user, exam = pick(who, (*hospital.users, STRANGER)), pick(which, EXAMS)
+        looked = user, exam, permission, pick(who, (None, "TREATMENT"))
+        if again and hospital.world.accesses:
+            (exam, _), row = pick(who, list(hospital.world.accesses.items()))
+            looked = row.user, exam, row.permission, row.purpose
+        user, exam, permission, purpose = looked
+        hospital.add_line(f"{user} looks at {exam}: {permission.name}, purpose {purpose}.")
+        about = {"user": user.value, "exam": exam.value, "permission": permission.name}
+        self._look({"act": "look", **about, "purpose": purpose})
+        self._ask_everything()
+
+    look_2: Final = look
 
     @doing("clock")
     @rule(how=numbers)

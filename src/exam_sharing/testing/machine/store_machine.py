@@ -15,6 +15,7 @@ import exam_sharing as es
 from exam_sharing.policy.past import Moment
 from exam_sharing.policy.requests import Asked, HostEnding, Request, Withdrawal
 from exam_sharing.testing import model
+from exam_sharing.testing.cases.schema import Data
 from exam_sharing.testing.machine.answers import RECIPIENTS, Answers, notices
 from exam_sharing.testing.machine.drawing import booleans, numbers, pick
 from exam_sharing.testing.machine.hospital import (
@@ -25,7 +26,7 @@ from exam_sharing.testing.machine.hospital import (
     StoreHospital,
 )
 from exam_sharing.testing.machine.recorded import NO_RECORD, expected_record, recorded
-from exam_sharing.testing.machine.steps import ACTS, HOST, WHY, HospitalMachine
+from exam_sharing.testing.machine.steps import ACTS, HOST, WHY, HospitalMachine, doing
 from exam_sharing.testing.opening import OpenStore, opened
 from exam_sharing.testing.progress import Search
 from exam_sharing.testing.story import Raised, clock_time
@@ -58,6 +59,8 @@ class SharingMachine(HospitalMachine):
         # A host that records uploads itself decides itself whether it seals them.
         self.acts: frozenset[str] = ACTS if capabilities.upload is None else ACTS - {"seal"}
         self._ports = self.closing.enter_context(opened(open_store))
+        if self._ports.accesses is None:
+            self.acts -= {"look"}
 
     @override
     def _open(
@@ -119,6 +122,10 @@ class SharingMachine(HospitalMachine):
             lambda: notices(hospital.deliver(unreachable)),
         )
         self._ask_everything()
+
+    @override
+    def _look(self, act: Data) -> None:
+        self._done("Can it be recorded?", lambda: self.hospital.do(act))
 
     @override
     def _ask_everything(
@@ -224,7 +231,7 @@ class SharingMachine(HospitalMachine):
 
     def _accesses(self, turn: int) -> None:
         hospital = self.hospital
-        if self._ports.accesses is not None and hospital.world.accesses:
+        if hospital.world.accesses:
             since = hospital.now - timedelta(minutes=turn % 4)
             looked = hospital.world.accesses.values()
             self._same(
@@ -305,25 +312,8 @@ class SharingMachine(HospitalMachine):
         hospital.world.next_version(exam)
         self._ask_everything()
 
-    @precondition(lambda self: self._ports.accesses is not None)
-    @rule(who=numbers, which=numbers, again=booleans)
-    def look(self, *, who: int, which: int, again: bool) -> None:
-        """Let the host report that it served an exam, one that there is or not, or did so again."""
-        hospital, permission = self.hospital, pick(which, tuple(es.Permission))
-        user, exam = pick(who, (*hospital.users, STRANGER)), pick(which, EXAMS)
-        looked = user, exam, permission, pick(who, (None, "TREATMENT"))
-        if again and hospital.world.accesses:
-            (exam, _), row = pick(who, list(hospital.world.accesses.items()))
-            looked = row.user, exam, row.permission, row.purpose
-        user, exam, permission, purpose = looked
-        hospital.add_line(f"{user} looks at {exam}: {permission.name}, purpose {purpose}.")
-        self._done("Can it be recorded?", lambda: hospital.sharing.record_access(*looked))
-        hospital.world.look(*looked)
-        self._ask_everything()
-
-    look_2: Final = look
-
-    @precondition(lambda self: self._ports.accesses is not None and self.hospital.world.accesses)
+    @doing("look")
+    @precondition(lambda self: self.hospital.world.accesses)
     @rule(minutes=st.integers(0, 4))
     def purge(self, *, minutes: int) -> None:
         hospital, before = self.hospital, self.hospital.now - timedelta(minutes=minutes)
