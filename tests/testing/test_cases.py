@@ -13,6 +13,8 @@ from exam_sharing import InvalidValue, ReasonCode, StoreFailed, WrongKind
 from exam_sharing.memory import MemoryStore, open_sharing
 from exam_sharing.testing import StoreNotUsable
 from exam_sharing.testing.cases import (
+    ACTS,
+    QUESTIONS,
     CaseFailed,
     SharingPortal,
     as_json,
@@ -26,7 +28,8 @@ from exam_sharing.testing.cases import (
 from exam_sharing.testing.cases.portals import in_order
 from world import pickled
 
-OURS = cases()
+EVERYTHING = {"acts": ACTS, "questions": QUESTIONS}
+OURS = cases(**EVERYTHING)
 
 
 def named(name):
@@ -90,12 +93,12 @@ def parts_of(data):
 
 
 def test_a_change_of_a_case_changes_nothing_else():
-    mine = cases()
+    mine = cases(**EVERYTHING)
     parts = list(parts_of(mine))
     assert len({id(part) for part in parts}) == len(parts)
     for part in parts[1:]:
         part.clear()
-    assert cases() == OURS
+    assert cases(**EVERYTHING) == OURS
 
 
 @pytest.mark.parametrize("seed", ["0", "1"])
@@ -167,7 +170,7 @@ def test_unknown_acts_and_questions_are_an_error(chosen, error, message):
 
 
 def test_reasons_can_be_reduced_to_their_codes():
-    plain = cases(details=False)
+    plain = cases(details=False, **EVERYTHING)
     assert [case["name"] for case in plain] == [case["name"] for case in OURS]
     reasons = [
         reason
@@ -190,7 +193,7 @@ def test_without_details_a_refusal_has_each_code_once():
 
 
 def test_choices_of_the_package_can_be_left_out():
-    strict = {case["name"]: case for case in cases(choices=False)}
+    strict = {case["name"]: case for case in cases(choices=False, **EVERYTHING)}
     for case in OURS:
         kept = [each for each in case["then"] if "choice" not in each]
         found = strict.get(case["name"], {"outcome": None, "then": []})
@@ -364,3 +367,13 @@ def test_unknown_acts_and_questions_of_a_portal_are_an_error(asked):
     portal = in_memory(OURS[0]["given"])
     with pytest.raises(InvalidValue):
         getattr(portal, method)(data)
+
+
+def test_what_a_portal_need_not_have_is_chosen_by_name():
+    usual = cases()
+    asked = {each["question"]["question"] for case in usual for each in case["then"]}
+    done = {act["act"] for case in usual for act in (*case["given"]["acts"], case["when"]) if act}
+    assert (ACTS - done, QUESTIONS - asked) == (
+        {"look"},
+        {"access_then", "accesses", "explain_then", "graph"},
+    )

@@ -5,10 +5,18 @@ Cases are plain data, so that programs in any language can run them:
 here needs pytest or Hypothesis.
 """
 
-from exam_sharing.testing.cases.portals import SharingPortal, in_memory, over_sharing, over_store
+from exam_sharing.testing.cases.portals import (
+    ACTS,
+    QUESTIONS,
+    SharingPortal,
+    in_memory,
+    over_sharing,
+    over_store,
+)
 from exam_sharing.testing.cases.running import CaseFailed, Difference, as_json, cases, check, run
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given, OpenPortal, Portal
 
-__all__ = ["Answered", "Case", "CaseFailed", "Data", "Difference", "Given", "OpenPortal", "Portal"]
+__all__ = ["ACTS", "QUESTIONS"]
+__all__ += ["Answered", "Case", "CaseFailed", "Data", "Difference", "Given", "OpenPortal", "Portal"]
 __all__ += ["SharingPortal", "as_json", "cases", "check", "in_memory", "over_sharing", "over_store"]
 __all__ += ["run"]

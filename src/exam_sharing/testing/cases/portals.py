@@ -374,21 +374,18 @@ def request_of(act: Data) -> requests.Request:
 ACTS: Final = frozenset(
     (*REQUESTS, "clock", "group", "host_ends", "look", "upload", "user", "withdraw")
 )
+"""Every act in cases."""
 OF_OPERATORS: Final = frozenset({"access_then", "explain", "explain_then"})
 QUESTIONS: Final = OF_OPERATORS | frozenset(
     (
         *("access_list", "accesses", "can", "choices", "choices_held", "graph", "notices"),
-        *(
-            "preview",
-            "share_form",
-            "shared_with",
-            "suggestions",
-            "suggestions_held",
-            "tabs",
-            "visible_to",
-        ),
+        *("preview", "share_form", "shared_with", "suggestions", "suggestions_held", "tabs"),
+        *("visible_to",),
     )
 )
+"""Every question in cases."""
+ACCOUNT: Final = frozenset({"access_then", "accesses", "explain_then", "graph", "look"})
+"""Acts and questions that a portal need not have: they are chosen only by name."""
 
 
 def _principal(text: str) -> es.PrincipalId:

@@ -10,7 +10,7 @@ import attrs
 
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
-from exam_sharing.testing.cases.portals import ACTS, QUESTIONS, in_memory, plain
+from exam_sharing.testing.cases.portals import ACCOUNT, ACTS, QUESTIONS, in_memory, plain
 from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal
 from exam_sharing.testing.cases.topics import (
     account,
@@ -49,9 +49,10 @@ def cases(
 
     Args:
         acts: the acts that the portal can do, as `{"share", "unshare"}`. Cases with another act
-            are left out. By default all acts.
+            are left out. By default all acts but `look`; `ACTS` has all.
         questions: the questions that the portal can answer, as `{"can", "tabs"}`. Other questions
-            are left out, and so are cases that then verify nothing. By default all questions.
+            are left out, and so are cases that then verify nothing. By default all questions but
+            those of the past, of accesses and of graphs; `QUESTIONS` has all.
         details: whether reasons of refusals have their parameters. Without, a refusal has each code
             once and alone, for endpoints that report only codes.
         choices: whether cases verify what the specification leaves open. Without, questions marked
@@ -88,7 +89,8 @@ def as_json() -> str:
     """Return every case and the default settings as JSON, always the same text."""
     settings = [field.name for field in attrs.fields(Policy) if field.name not in _UNUSED]
     defaults = plain(Policy(), *settings)
-    document = {"schema": SCHEMA, "policy_defaults": defaults, "cases": cases()}
+    every = cases(acts=ACTS, questions=QUESTIONS)
+    document = {"schema": SCHEMA, "policy_defaults": defaults, "cases": every}
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
@@ -97,9 +99,9 @@ _UNUSED: Final = frozenset({"retries"})
 
 
 def chosen(field: str, named: Collection[str] | None, known: frozenset[str]) -> frozenset[str]:
-    """Return the names; all that are known, if none are given."""
+    """Return the names; if none are given, all that every portal has."""
     if named is None:
-        return known
+        return known - ACCOUNT
     wanted = frozenset(tuple_of(field, named, str))
     if unknown := wanted - known:
         raise InvalidArgument(

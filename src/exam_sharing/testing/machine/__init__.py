@@ -102,9 +102,10 @@ def run_portal_machine(
 
     Args:
         open_portal: opens a portal as given, without acts, as for decision cases.
-        acts: the acts that the portal can do, as `{"share", "unshare"}`. By default all acts.
-        questions: the questions that the portal can answer, as `{"can", "tabs"}`. By default all,
-            without `explain`, which is for operators.
+        acts: the acts that the portal can do, as `{"share", "unshare"}`. By default those of
+            `cases`.
+        questions: the questions that the portal can answer, as `{"can", "tabs"}`. By default those
+            of `cases`. Questions of operators, such as `explain`, are not asked.
         details: whether reasons of refusals have their parameters, or else their codes alone.
         choices: whether answers to acts of the host, and what else the specification leaves open,
             are those of the package. With which refusal a portal conceals an exam is always free.
