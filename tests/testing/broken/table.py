@@ -37,7 +37,8 @@ Each variant has one realistic bug, and the testing kit catches every variant.
   case that the engine fails. Most variants break several.
 - **machine**: whether the machine catches the variant by itself, *soon* in {SOON} stories or *late*
   in {LATE}, and if not, why. For portals with rules of their own: in how many stories of 20 steps
-  `run_portal_machine` finds it.
+  `run_portal_machine` finds it, the most of several runs. Which stories are drawn also depends on
+  the modules that a process has imported.
 
 The laws have the capabilities `events` and `share_record`; a bug in the audit trail or in the
 records of shares is invisible without them.

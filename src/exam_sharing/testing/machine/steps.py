@@ -292,6 +292,9 @@ class HospitalMachine(RuleBasedStateMachine):
         self.hospital.wait(self.choices.moment(how))
         self._ask_everything()
 
+    pass_time_2: Final = pass_time
+    pass_time_3: Final = pass_time
+
     @doing("notices")
     @rule(away=members)
     def deliver_notices(self, *, away: list[int]) -> None:
