@@ -405,7 +405,7 @@ class Sharing:
     ) -> Page[ShownAccess]:
         """Return a page of who looked at an exam that the user owns, newest first.
 
-        Only the users on the access list are named, and the members of its groups whom the
+        Only the users on the access list are named, and the active members of its groups whom the
         directory shows to the owner; the rest is left out. See `Admin.accesses`.
 
         Raises:

@@ -297,9 +297,10 @@ def test_the_record_of_an_act_is_compared(monkeypatch, change, what):
     assert what in broken.expected + broken.got
 
 
-def test_the_record_of_a_refusal_is_compared_on_its_way_to_the_store(monkeypatch):
+def test_a_refusal_is_compared_on_its_way_to_the_store_and_in_histories(monkeypatch):
     monkeypatch.setattr(MemoryStore, "record", lambda store, event: None)
-    run_sharing_machine(MemoryStore, settings=few)
+    broken = story_of()
+    assert broken.question.endswith("What is in the history of CT?")
     monkeypatch.setattr(Recorder, "record", lambda recorder, event: None)
     broken = story_of()
     assert broken.question.endswith("What is recorded of this step?")

@@ -77,8 +77,8 @@ def shown_to_owner(
 ) -> Page[ShownAccess]:
     """Return who looked at an exam, as far as its owner may know them, newest first.
 
-    The owner may know the users on the access list, and the members of the groups on it whom the
-    directory shows to the owner. Accesses of others influence no part of the answer.
+    The owner may know the users on the access list, and the active members of the groups on it
+    whom the directory shows to the owner. Accesses of others influence no part of the answer.
 
     Raises:
         Refused: the viewer does not own the exam, or has no access to it.

@@ -58,11 +58,10 @@ KINDS = {"Stores": "law", "Directories": "law", "Engines": "case", "Portals": "c
 
 ALONE = "its acts never run at once"
 LOOK_ALIKES = "no two ids in its stories look alike"
-HISTORIES = "it does not read histories"
+ONE_PAGE = "it reads one page of a history"
 RELAYS = "one relay tries every notice each time"
 
 UNSEEN = {
-    "PurgesInSilence": HISTORIES,
     "CountsAside": ALONE,
     "TellsBeforeItCommits": ALONE,
     "NeverComparesVersions": ALONE,
@@ -93,8 +92,7 @@ UNSEEN = {
     "NumbersBeforehand": ALONE,
     "ReadsHiddenBatches": "acts look again at what they are given",
     "OpensGrantsOfOthers": "acts look again at what they are given",
-    "HidesRefusals": HISTORIES,
-    "LosesEntriesOfOneTime": HISTORIES,
+    "LosesEntriesOfOneTime": ONE_PAGE,
     "UploadsOverGrants": "no act in its stories is on an exam that is not there",
 }
 """Why the machine does not catch a variant."""

@@ -21,6 +21,7 @@ from exam_sharing.testing.edges import START
 from exam_sharing.testing.laws.law import capability
 from exam_sharing.testing.machine.answers import Answers
 from exam_sharing.testing.machine.model_portal import ModelPortal
+from exam_sharing.testing.machine.recorded import Entry
 from exam_sharing.testing.opening import StorePorts, Upload
 from exam_sharing.testing.story import Words, clock_time, policy_in_words
 
@@ -219,6 +220,7 @@ class StoreHospital(Hospital):
         self.ports = ports
         self.policy: es.Policy = attrs.evolve(policy, retries=AT_EVERY_DELIVERY)
         self.past: list[tuple[model.world.World, int]] = []
+        self.log: list[tuple[datetime, Entry]] = []
         self.recorder: Recorder = Recorder(ports.writer, ports.audit)
         given: Any = given_of(users, hidden, policy={})
         self._portal = SharingPortal(given, self._open)

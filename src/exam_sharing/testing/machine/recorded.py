@@ -21,6 +21,8 @@ from exam_sharing.testing import model
 from exam_sharing.testing.machine.answers import Answers
 
 Record: TypeAlias = Mapping[str, object]
+Entry: TypeAlias = tuple[str, frozenset[es.ExamId | None]]
+"""An entry of histories: what it is, and of which exams; of none, it is of all."""
 NO_RECORD: Final[Record] = {"records": "0"}
 
 
@@ -93,6 +95,22 @@ def expected_record(
         "the event agrees": True,
         **(_share_in_model(world, asked, receipt) if isinstance(asked, es.ShareRequest) else {}),
     }
+
+
+def concerned(
+    world: model.world.World, asked: Asked, receipt: model.world.Receipt | model.world.Refused
+) -> Entry:
+    """Return which entry an act makes in the histories of which exams, by the model."""
+    exams = {getattr(asked, "exam", None)}
+    if isinstance(asked, es.RevokeRequest) and str(asked.grant).isdecimal():
+        grant = world.grants.get(model.world.GrantNumber(str(asked.grant)))
+        exams |= {grant.exam} if grant else set()
+    if isinstance(receipt, model.world.Refused):
+        return "ActRefused", frozenset(exams)
+    exams |= {each.exam for each in getattr(receipt, "outcomes", ())}
+    exams |= {world.grants[each].exam for each in getattr(receipt, "all_ended", ())}
+    shared = isinstance(asked, es.ShareRequest)
+    return ("ExamShared" if shared else "GrantsEnded"), frozenset(exams)
 
 
 def _share_in_model(

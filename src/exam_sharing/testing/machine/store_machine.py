@@ -12,6 +12,7 @@ from hypothesis.stateful import precondition, rule
 from typing_extensions import override
 
 import exam_sharing as es
+from exam_sharing.history import DirectoryChange
 from exam_sharing.policy.past import Moment
 from exam_sharing.policy.requests import Asked, HostEnding, Request, Withdrawal
 from exam_sharing.testing import model
@@ -25,7 +26,12 @@ from exam_sharing.testing.machine.hospital import (
     Hidden,
     StoreHospital,
 )
-from exam_sharing.testing.machine.recorded import NO_RECORD, expected_record, recorded
+from exam_sharing.testing.machine.recorded import (
+    NO_RECORD,
+    concerned,
+    expected_record,
+    recorded,
+)
 from exam_sharing.testing.machine.steps import ACTS, HOST, WHY, HospitalMachine, doing
 from exam_sharing.testing.opening import OpenStore, opened
 from exam_sharing.testing.progress import Search
@@ -35,6 +41,9 @@ from exam_sharing.testing.worlds import perform
 AnswerT = TypeVar("AnswerT")
 
 CHECKS: Final = {f"{each.name} {exam}": (each, exam) for exam in EXAMS for each in es.Permission}
+MOST_ENTRIES: Final = 100
+COMPARED: Final = 10
+"""So many entries of a history are compared, without those of users and groups between them."""
 ID_REUSED: Final = Raised(es.RequestIdReused.__name__)
 
 
@@ -147,6 +156,10 @@ class SharingMachine(HospitalMachine):
             self._same("What does this act return?", expected, partial(_receipt, result, answers))
         if asked is not None and not isinstance(expected, Raised | None):
             record = expected_record(hospital.world, asked, expected)
+            in_model = (
+                asked if isinstance(asked, HostEnding | Withdrawal) else answers.as_in_model(asked)
+            )
+            hospital.log.append((hospital.now, concerned(hospital.world, in_model, expected)))
         for exam in hospital.exams:
             in_store = partial(answers.in_store, exam)
             self._same(f"What is stored for {exam}?", answers.in_model(exam), in_store)
@@ -171,6 +184,7 @@ class SharingMachine(HospitalMachine):
         hospital.remember()
         if self._ports.history is not None:
             self._past(turn)
+            self._history(turn)
 
     def _same(
         self,
@@ -268,6 +282,23 @@ class SharingMachine(HospitalMachine):
         for permission in es.Permission:
             self._ask("explain", user, permission, exam, then=last)
 
+    def _history(self, turn: int) -> None:
+        """Ask for the newest acts, refusals, changes of owner and purges about an exam."""
+        hospital, exam = self.hospital, pick(turn, self.hospital.exams)
+        about = (each for each in reversed(hospital.log) if {exam} <= (each[1][1] or {exam}))
+
+        def told() -> list[tuple[datetime, str]]:
+            page = hospital.sharing.admin.history(exam=exam, limit=MOST_ENTRIES)
+            found = (each.what for each in page.items)
+            return [(e.at, type(e).__name__) for e in found if not isinstance(e, DirectoryChange)]
+
+        self._same(
+            "What is in the history of",
+            [(at, kind) for at, (kind, _) in about][:COMPARED],
+            lambda: told()[:COMPARED],
+            (exam,),
+        )
+
     def _views(self, user: es.UserId, exam: es.ExamId) -> None:
         for question in ("tabs", "access_list", "share_form", "recipients"):
             self._ask(question, user, exam)
@@ -310,6 +341,7 @@ class SharingMachine(HospitalMachine):
         self._done("Can the exam be transferred?", lambda: transfer(store, exam, owner, now))
         hospital.world.add_exams(attrs.evolve(hospital.world.exams[exam], owner=owner))
         hospital.world.next_version(exam)
+        hospital.log.append((now, ("ExamTransferred", frozenset({exam}))))
         self._ask_everything()
 
     @doing("look")
@@ -319,11 +351,14 @@ class SharingMachine(HospitalMachine):
         hospital, before = self.hospital, self.hospital.now - timedelta(minutes=minutes)
         hospital.add_line(f"Accesses that were over before {clock_time(before)} are purged.")
         admin, host = hospital.sharing.admin, {"performed_by": HOST, "why": WHY}
+        rows = hospital.world.purge(before)
         self._same(
             "How many rows are purged?",
-            hospital.world.purge(before),
+            rows,
             lambda: admin.purge_accesses(before=before, **host),
         )
+        if rows:
+            hospital.log.append((hospital.now, ("AccessesPurged", frozenset())))
         self._ask_everything()
 
     @rule(on=booleans)

@@ -220,7 +220,8 @@ def accesses(world: World, viewer: UserId, exam: ExamId) -> frozenset[Looked] | 
     known = set(listed.names)
     for entry in listed.entries:
         if isinstance(entry.principal, GroupId):
-            known |= world.shown_behind(viewer, entry.principal)
+            members = world.shown_behind(viewer, entry.principal)
+            known |= {one for one in members if isinstance(one, UserId) and world.is_active(one)}
     return frozenset(
         attrs.evolve(looked, name=world.names[looked.user])
         for (looked_at, _), looked in world.accesses.items()
