@@ -300,7 +300,7 @@ def test_the_record_of_an_act_is_compared(monkeypatch, change, what):
 def test_a_refusal_is_compared_on_its_way_to_the_store_and_in_histories(monkeypatch):
     monkeypatch.setattr(MemoryStore, "record", lambda store, event: None)
     broken = story_of()
-    assert broken.question.endswith("What is in the history of CT?")
+    assert "What is in the history of" in broken.question
     monkeypatch.setattr(Recorder, "record", lambda recorder, event: None)
     broken = story_of()
     assert broken.question.endswith("What is recorded of this step?")
