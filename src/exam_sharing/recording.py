@@ -5,6 +5,7 @@ window are counted in memory and written later. So what a process that is killed
 often, and until when, somebody looked in that window; never that they looked.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from logging import getLogger
 from threading import Lock
@@ -67,7 +68,8 @@ class Recorder:
         self._log = log
         self._window = window
         self._lock = Lock()
-        self.acquire, self.release = self._lock.acquire, self._lock.release
+        self.acquire: Callable[[], bool] = self._lock.acquire
+        self.release: Callable[[], None] = self._lock.release
         self.repeated: dict[tuple[str, str, Permission, str | None, str | None], Row] = {}
         self._rows: dict[_Key, Row] = {}
         self._waiting: list[Row] = []
