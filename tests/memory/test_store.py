@@ -96,3 +96,19 @@ def test_an_exam_of_another_type_is_a_failure_of_the_store():
     world = World(store=GivesAnybodysExams())
     with pytest.raises(StoreFailed, match="the exams gave AnybodysExam instead of Exam itself"):
         world.share(ANNA, CT, BEN)
+
+
+def test_exams_and_their_sharing_are_read_by_any_collection_of_ids():
+    store = MemoryStore()
+    assert store.find([ExamId("ct")]) == store.find((ExamId("ct"),)) == ()
+    assert store.read([ExamId("ct")], ended=True) == store.read((ExamId("ct"),), ended=True)
+
+
+@pytest.mark.parametrize("wrong", [(None,), ("ct",), 7])
+def test_other_values_than_ids_of_exams_are_an_error_of_ours(wrong):
+    store = MemoryStore()
+    with pytest.raises(WrongKind, match="exam"):
+        store.find(wrong)
+    for ended in (False, True):
+        with pytest.raises(WrongKind, match="exam"):
+            store.read(wrong, ended=ended)
