@@ -58,6 +58,15 @@ def steps(graph):
     }
 
 
+def test_a_chain_names_no_grant_that_the_access_list_leaves_out():
+    world = passed_on()
+    world.directory.remove(BEN)
+    assert steps(world.sharing.graph(ANNA, CT)) == {
+        ("ben", "carla"): [],
+        ("carla", "dan"): ["carla"],
+    }
+
+
 def test_a_graph_shows_who_gave_to_whom_and_on_what_basis():
     graph = passed_on().sharing.graph(DAN, CT)
 

@@ -29,9 +29,10 @@ def chain_seen(
     It holds the grants of the viewer's access list. `lineage` are grants that no longer stand, but
     are named by bases of grants that do. `names` are those of everybody on the access list.
     """
+    listed = tuple(grant for grant in scene.seen if grant.recipient in names)
     support = Support(standing=scene.seen, lineage=tuple(lineage))
     sources: dict[GrantId, set[GrantId]] = {}
-    for source in scene.seen:
+    for source in listed:
         for id_ in support.passed_on_from((source.id,)):
             sources.setdefault(id_, set()).add(source.id)
 
@@ -45,8 +46,7 @@ def chain_seen(
             DrawnGrant(
                 grant=ShownGrant.of(grant, basis(grant)), stands=True, would_end=due.get(grant.id)
             )
-            for grant in scene.seen
-            if grant.recipient in names
+            for grant in listed
         ),
         names=names,
     )

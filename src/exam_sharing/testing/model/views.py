@@ -186,14 +186,14 @@ def graph(world: World, viewer: UserId, exam: ExamId) -> Chain | Refused:
     if not world.has_access(viewer, exam):
         return Refused.not_found(exam)
     sees = world.sight(viewer, exam)
-    seen = frozenset(grant.id for grant in world.standing(exam) if sees(grant))
-    drawn = (world.grants[each] for each in seen if world.grants[each].recipient in world.names)
+    listed = {each for each in world.standing(exam) if sees(each) and each.recipient in world.names}
+    ids = frozenset(grant.id for grant in listed)
 
     def basis(grant: Grant) -> Basis:
-        return "OWNER" if grant.basis == "OWNER" else seen & rests_directly_on(world, grant)
+        return "OWNER" if grant.basis == "OWNER" else ids & rests_directly_on(world, grant)
 
     return Chain(
-        grants=frozenset(Drawn(Shown(each.id, basis(each)), stands=True) for each in drawn)
+        grants=frozenset(Drawn(Shown(each.id, basis(each)), stands=True) for each in listed)
     )
 
 
