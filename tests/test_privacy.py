@@ -308,7 +308,7 @@ def everything_kept(world: World) -> dict[str, object]:
         return {name: each for name, each in vars(thing).items() if name not in left_out}
 
     store = state_of(world.store)
-    ready = store.pop("kept_holders")
+    ready = store.pop("ready_exams")
     store["outbox"] = state_of(world.store.outbox)
     store["accesses"] = state_of(world.store.accesses)
     store["exams"] = {name: (each.exam, each.sharing) for name, each in ready.items()}

@@ -176,7 +176,7 @@ class Sharing:
         self._kept_principals: Mapping[PrincipalKey, frozenset[PrincipalKey]] = _kept(
             ports.directory.principals_of, "kept_principals"
         )
-        self._kept_holders: Mapping[str, _Holders] = _kept(self._holds, "kept_holders")
+        self._ready_exams: Mapping[str, _Holders] = _kept(self._holds, "ready_exams")
         self._recorder = Recorder(ports.accesses, policy.access_window)
         self._repeated = self._recorder.repeated
         self._acquire, self._release = self._recorder.acquire, self._recorder.release
@@ -302,7 +302,7 @@ class Sharing:
         # Outside of the handler, so that the user's key is not the context of an error.
         if principals is None:
             principals = self._principals_of(user)
-        kept = self._kept_holders.get(exam.value)
+        kept = self._ready_exams.get(exam.value)
         if (
             kept is None
             or (kept.expires and (now >= kept.until or now < kept.since))

@@ -153,8 +153,8 @@ def test_cases_can_be_chosen_by_acts_and_questions():
             InvalidValue,
             (
                 "questions has 'cann', which no case has; choose from 'access_list', "
-                "'access_then', 'accesses', 'can', 'choices', 'choices_held', 'explain', "
-                "'explain_then', 'graph', 'notices', 'preview', 'share_form', 'shared_with', "
+                "'access_at', 'accesses', 'can', 'choices', 'choices_held', 'explain', "
+                "'explain_at', 'graph', 'notices', 'preview', 'share_form', 'shared_with', "
                 "'suggestions', 'suggestions_held', 'tabs', 'visible_to'"
             ),
         ),
@@ -375,5 +375,5 @@ def test_what_a_portal_need_not_have_is_chosen_by_name():
     done = {act["act"] for case in usual for act in (*case["given"]["acts"], case["when"]) if act}
     assert (ACTS - done, QUESTIONS - asked) == (
         {"look"},
-        {"access_then", "accesses", "explain_then", "graph"},
+        {"access_at", "accesses", "explain_at", "graph"},
     )

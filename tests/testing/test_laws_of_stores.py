@@ -173,7 +173,7 @@ class ForgetsWithdrawnIds(MemoryStore):
     def add(self, batch, exams):
         for exam in exams:
             if self.read((exam.id,), ended=False)[exam.id].withdrawn:
-                del self.kept_holders[exam.id.value]
+                del self.ready_exams[exam.id.value]
         super().add(batch, exams)
 
 
@@ -188,7 +188,7 @@ class FindsGrantsOfAllExams(MemoryStore):
     """The grants of a share are found by their recipient alone."""
 
     def grants_of_share(self, share, exams, recipients):
-        return super().grants_of_share(share, map(ExamId, self.kept_holders), recipients)
+        return super().grants_of_share(share, map(ExamId, self.ready_exams), recipients)
 
 
 def removes(removed):
@@ -204,7 +204,7 @@ def known_exams(self, exams, recipients):
     return {
         exam: removed
         for exam, removed in MemoryStore.removed(self, exams, recipients).items()
-        if exam.value in self.kept_holders
+        if exam.value in self.ready_exams
     }
 
 
@@ -336,10 +336,10 @@ def transfers(afterwards):
 
     class Transfers(MemoryStore):
         def transfer(self, exam, owner, *, at):
-            before = self.kept_holders[exam.value].sharing
+            before = self.ready_exams[exam.value].sharing
             super().transfer(exam, owner, at=at)
-            ready = self.kept_holders[exam.value]
-            self.kept_holders[exam.value] = ReadyExam.of(
+            ready = self.ready_exams[exam.value]
+            self.ready_exams[exam.value] = ReadyExam.of(
                 *afterwards(ready.exam, ready.sharing, before), at
             )
 

@@ -73,7 +73,7 @@ class MemoryStore(
         self._lock = RLock()
         self._batches: dict[BatchId, UploadBatch] = {}
         self._in_batch: dict[BatchId, list[ExamId]] = {}
-        self.kept_holders: Final[dict[str, ReadyExam]] = {}
+        self.ready_exams: Final[dict[str, ReadyExam]] = {}
         self._grants: dict[str, Grant] = {}
         self._ended: dict[ExamId, list[EndedGrant]] = {}
         self._grantors: dict[ExamId, set[UserId]] = {}
@@ -91,7 +91,7 @@ class MemoryStore(
         if type(exams) is not tuple:
             exams = tuple_of("exams", exams, ExamId)
         try:
-            found = [self.kept_holders.get(each.value) for each in exams]
+            found = [self.ready_exams.get(each.value) for each in exams]
             return tuple([ready.exam for ready in found if ready is not None])
         except Exception as error:  # noqa: BLE001  distinguished below
             wrong = misfit(self.find, exams) or error
@@ -100,9 +100,9 @@ class MemoryStore(
     @override
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
         with self._lock:
-            ready = self.kept_holders.get(exam.value)
+            ready = self.ready_exams.get(exam.value)
             found = () if ready is None else self._in_batch[ready.exam.batch]
-            exams = [self.kept_holders[each.value].exam for each in found]
+            exams = [self.ready_exams[each.value].exam for each in found]
             return tuple(sorted(exams, key=_place, reverse=True))
 
     @override
@@ -114,7 +114,7 @@ class MemoryStore(
             for exam in exams:
                 insort(self._owned[exam.owner.value], _place(exam))
             ready = {e.id.value: ReadyExam.of(e, _NEVER_SHARED, batch.received_at) for e in exams}
-            self.kept_holders.update(ready)
+            self.ready_exams.update(ready)
 
     def _require_addable(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
         known = self._batches.get(batch.id)
@@ -123,7 +123,7 @@ class MemoryStore(
         if known is not None and known.sealed and (exams or not batch.sealed):
             raise BatchSealed(str(batch.id))
         for exam in exams:
-            if exam.id.value in self.kept_holders:
+            if exam.id.value in self.ready_exams:
                 raise AlreadyExists("exam", str(exam.id))
 
     def batch(self, batch: BatchId) -> UploadBatch | None:
@@ -141,7 +141,7 @@ class MemoryStore(
         """
         when = instant("at", at)
         with self.locked((exam,)), self._lock:
-            ready = self.kept_holders.get(exam.value)
+            ready = self.ready_exams.get(exam.value)
             if ready is None or ready.sharing.withdrawn:
                 raise StoreFailed(f"exam {str(exam)!r} does not exist or was withdrawn")
             place, before = _place(ready.exam), ready.exam.owner
@@ -150,7 +150,7 @@ class MemoryStore(
             insort(self._owned[owner.value], place)
             owned = attrs.evolve(ready.exam, owner=owner)
             sharing = attrs.evolve(ready.sharing, version=version)
-            self.kept_holders[exam.value] = ReadyExam.of(owned, sharing, when)
+            self.ready_exams[exam.value] = ReadyExam.of(owned, sharing, when)
             versions = {exam: version}
             self._trail.append(
                 ExamTransferred(at=when, exam=exam, before=before, after=owner, versions=versions)
@@ -175,7 +175,7 @@ class MemoryStore(
         raise wrong
 
     def _sharing(self, exam: ExamId) -> ExamGrants:
-        ready = self.kept_holders.get(exam.value)
+        ready = self.ready_exams.get(exam.value)
         return _NEVER_SHARED if ready is None else ready.sharing
 
     @override
@@ -189,7 +189,7 @@ class MemoryStore(
     ) -> tuple[Grant, ...]:
         wanted = frozenset(recipients)
         with self._lock:
-            ready = [self.kept_holders.get(exam.value) for exam in frozenset(exams)]
+            ready = [self.ready_exams.get(exam.value) for exam in frozenset(exams)]
         made = (grant for each in ready if each is not None for grant in each.made_to(wanted))
         return tuple(grant for grant in made if grant.share == share)
 
@@ -226,7 +226,7 @@ class MemoryStore(
     def _has_moved(self, changes: ports.Changes) -> bool:
         if any(self._sharing(exam).version != read for exam, read in changes.versions.items()):
             return True
-        if any(exam.value not in self.kept_holders for exam in changes.moved):
+        if any(exam.value not in self.ready_exams for exam in changes.moved):
             return True
         receipt = changes.receipt
         return receipt is not None and (receipt.actor, receipt.request_id) in self._receipts
@@ -250,7 +250,7 @@ class MemoryStore(
             made.setdefault(grant.exam, []).append(grant)
         after: list[ReadyExam] = []
         for exam in changes.moved:
-            ready = self.kept_holders[exam.value]
+            ready = self.ready_exams[exam.value]
             kept = (grant for grant in ready.sharing.grants if grant.id not in gone)
             sharing = ExamGrants(
                 version=ready.sharing.version + 1,
@@ -263,7 +263,7 @@ class MemoryStore(
     def _write(self, changes: ports.Changes, after: list[ReadyExam]) -> None:
         """Write the prepared changes; nothing here can fail half-way."""
         for ready in after:
-            self._list(self.kept_holders[ready.exam.id.value], ready)
+            self._list(self.ready_exams[ready.exam.id.value], ready)
         for grant in changes.made:
             self._grants[grant.id.value] = grant
             self._grantors.setdefault(grant.exam, set()).add(grant.grantor)
@@ -279,7 +279,7 @@ class MemoryStore(
             self._receipts[changes.receipt.actor, changes.receipt.request_id] = changes.receipt
         self.outbox.put(changes.notices)
         self._trail.append(changes.event)
-        self.kept_holders.update({ready.exam.id.value: ready for ready in after})
+        self.ready_exams.update({ready.exam.id.value: ready for ready in after})
 
     def _list(self, before: ReadyExam, after: ReadyExam) -> None:
         place = _place(after.exam)
@@ -345,7 +345,7 @@ class MemoryStore(
         self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
     ) -> bool:
         try:
-            ready = self.kept_holders.get(exam.value)
+            ready = self.ready_exams.get(exam.value)
             if ready is None:
                 return False
             if ready.expires and (now >= ready.until or now < ready.since):
@@ -372,7 +372,7 @@ class MemoryStore(
                 exam, granted, own = grant.exam, grant.grantor == user, grant.recipient == user
             else:
                 exam, granted, own = named, user in self._grantors.get(named, ()), True
-            ready = self.kept_holders.get(exam.value)
+            ready = self.ready_exams.get(exam.value)
             if not principals or ready is None or ready.sharing.withdrawn:
                 return None
             if not (granted or self.holds(user, principals, _VIEW, exam, now)):
@@ -384,8 +384,8 @@ class MemoryStore(
         """Return the exam for another time, and keep it if it has not changed since."""
         renewed = ReadyExam.of(ready.exam, ready.sharing, now)
         with self._lock:
-            if self.kept_holders.get(ready.exam.id.value) is ready:
-                self.kept_holders[ready.exam.id.value] = renewed
+            if self.ready_exams.get(ready.exam.id.value) is ready:
+                self.ready_exams[ready.exam.id.value] = renewed
         return renewed
 
     @override
@@ -421,7 +421,7 @@ class MemoryStore(
                 lists.append(self._owned.get(user.value, []))
             seen: list[VisibleExam] = []
             for _, exam in newest_first(lists, after, limit):
-                ready = self.kept_holders[exam]
+                ready = self.ready_exams[exam]
                 if ready.owner == user.key:
                     permission = Permission.DOWNLOAD if own else None
                 else:

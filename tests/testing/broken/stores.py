@@ -556,7 +556,7 @@ class RollsBackOnRefusals(MemoryStore):
         self._before = {}
 
     def commit(self, changes):
-        before = dict(self.kept_holders)
+        before = dict(self.ready_exams)
         written = super().commit(changes)
         if written:
             self._before = before
@@ -565,7 +565,7 @@ class RollsBackOnRefusals(MemoryStore):
     def record(self, event):
         super().record(event)
         if isinstance(event, ActRefused):
-            self.kept_holders.update(self._before)
+            self.ready_exams.update(self._before)
 
 
 class _AnswersAtOnce(MemoryStore):

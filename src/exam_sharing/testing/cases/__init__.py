@@ -16,7 +16,6 @@ from exam_sharing.testing.cases.portals import (
 from exam_sharing.testing.cases.running import CaseFailed, Difference, as_json, cases, check, run
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given, OpenPortal, Portal
 
-__all__ = ["ACTS", "QUESTIONS"]
-__all__ += ["Answered", "Case", "CaseFailed", "Data", "Difference", "Given", "OpenPortal", "Portal"]
-__all__ += ["SharingPortal", "as_json", "cases", "check", "in_memory", "over_sharing", "over_store"]
-__all__ += ["run"]
+__all__ = ["ACTS", "QUESTIONS", "Answered", "Case", "CaseFailed", "Data", "Difference", "Given"]
+__all__ += ["OpenPortal", "Portal", "SharingPortal", "as_json", "cases", "check", "in_memory"]
+__all__ += ["over_sharing", "over_store", "run"]

@@ -121,10 +121,10 @@ def clock(now: str) -> Act:
     return Act(act="clock", now=now)
 
 
-def access_then(at: str, *holders: Data) -> Answered:
+def access_at(at: str, *holders: Data) -> Answered:
     """Return who could see the CT at a time, besides its owner Anna."""
     could = in_order((OWNER.holder("DOWNLOAD", as_owner=True), *holders))
-    question = {"question": "access_then", "exam": "ct", "at": at}
+    question = {"question": "access_at", "exam": "ct", "at": at}
     return {"question": question, "answer": {"owner": OWNER.id, "holders": could}}
 
 

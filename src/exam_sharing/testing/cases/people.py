@@ -256,7 +256,7 @@ class User(Principal):
 
     def _explained(self, why: Data, at: str | None = None, **fields: str) -> Answered:
         then = {} if at is None else {"at": at}
-        answered = self._answered(why, "explain_then" if then else "explain", **fields, **then)
+        answered = self._answered(why, "explain_at" if then else "explain", **fields, **then)
         return {**answered, "choice": "what an explanation for operators reports"}
 
     def explained(

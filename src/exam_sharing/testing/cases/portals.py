@@ -328,9 +328,9 @@ class SharingPortal(PlainPortal):
         )
         return {"holds": True, "as_owner": why.as_owner, "grants": in_order(grants)}
 
-    _ask_explain_then = _ask_explain
+    _ask_explain_at = _ask_explain
 
-    def _ask_access_then(self, exam: es.ExamId, at: datetime) -> Data:
+    def _ask_access_at(self, exam: es.ExamId, at: datetime) -> Data:
         then = self.sharing.admin.access_at(exam, at)
         holders = (plain(each, "user", "permission", "as_owner") for each in then.holders)
         return {**plain(then, "owner"), "holders": in_order(holders)}
@@ -375,7 +375,7 @@ ACTS: Final = frozenset(
     (*REQUESTS, "clock", "group", "host_ends", "look", "upload", "user", "withdraw")
 )
 """Every act in cases."""
-OF_OPERATORS: Final = frozenset({"access_then", "explain", "explain_then"})
+OF_OPERATORS: Final = frozenset({"access_at", "explain", "explain_at"})
 QUESTIONS: Final = OF_OPERATORS | frozenset(
     (
         *("access_list", "accesses", "can", "choices", "choices_held", "graph", "notices"),
@@ -384,7 +384,7 @@ QUESTIONS: Final = OF_OPERATORS | frozenset(
     )
 )
 """Every question in cases."""
-ACCOUNT: Final = frozenset({"access_then", "accesses", "explain_then", "graph", "look"})
+ACCOUNT: Final = frozenset({"access_at", "accesses", "explain_at", "graph", "look"})
 """Acts and questions that a portal need not have: they are chosen only by name."""
 
 

@@ -16,12 +16,13 @@ import attrs
 import exam_sharing as es
 from exam_sharing.grants import EndedGrant
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.policy.requests import Request
+from exam_sharing.policy.requests import Asked
 from exam_sharing.testing import model
 from exam_sharing.testing.opening import StorePorts
 from exam_sharing.testing.story import clock_time
 
 ItemT = TypeVar("ItemT")
+AskedT = TypeVar("AskedT", bound=Asked)
 
 Answer: TypeAlias = Any
 """An answer of the package, or of the model."""
@@ -176,7 +177,7 @@ class Answers:
     def _basis(self, grant: es.Grant | es.ShownGrant) -> Any:  # noqa: ANN401  numbers or words
         return "OWNER" if grant.basis is es.OWNER else self.grants(grant.basis)
 
-    def as_in_model(self, request: Request) -> Request:
+    def as_in_model(self, request: AskedT) -> AskedT:
         """Return the request for the model, which has its own ids of grants."""
         if isinstance(request, es.RevokeRequest):
             return attrs.evolve(request, grant=self._id(request.grant))

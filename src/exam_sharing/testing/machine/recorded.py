@@ -97,7 +97,7 @@ def expected_record(
     }
 
 
-def concerned(
+def entry_of(
     world: model.world.World, asked: Asked, receipt: model.world.Receipt | model.world.Refused
 ) -> Entry:
     """Return which entry an act makes in the histories of which exams, by the model."""

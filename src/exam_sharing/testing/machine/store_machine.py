@@ -28,7 +28,7 @@ from exam_sharing.testing.machine.hospital import (
 )
 from exam_sharing.testing.machine.recorded import (
     NO_RECORD,
-    concerned,
+    entry_of,
     expected_record,
     recorded,
 )
@@ -156,10 +156,8 @@ class SharingMachine(HospitalMachine):
             self._same("What does this act return?", expected, partial(_receipt, result, answers))
         if asked is not None and not isinstance(expected, Raised | None):
             record = expected_record(hospital.world, asked, expected)
-            in_model = (
-                asked if isinstance(asked, HostEnding | Withdrawal) else answers.as_in_model(asked)
-            )
-            hospital.log.append((hospital.now, concerned(hospital.world, in_model, expected)))
+            entry = entry_of(hospital.world, answers.as_in_model(asked), expected)
+            hospital.log.append((hospital.now, entry))
         for exam in hospital.exams:
             in_store = partial(answers.in_store, exam)
             self._same(f"What is stored for {exam}?", answers.in_model(exam), in_store)

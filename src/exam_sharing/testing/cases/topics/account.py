@@ -6,7 +6,7 @@ Specification: `#who-looked`, `#chain-of-sharing`, `#who-could-see-it`.
 from functools import partial
 from typing import Final
 
-from exam_sharing.testing.cases.builders import access_then, case, clock
+from exam_sharing.testing.cases.builders import access_at, case, clock
 from exam_sharing.testing.cases.people import DAY, HOUR, NOW, passed_on
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
@@ -85,23 +85,23 @@ CASES: Final = {
     },
     "Who could see an exam at a time is answered as it was then.": {
         "who was unshared later could see the exam before": After.share(
-            [clock(HOUR), anna.unshare(ben)], [access_then(NOW, ben.holder()), access_then(HOUR)]
+            [clock(HOUR), anna.unshare(ben)], [access_at(NOW, ben.holder()), access_at(HOUR)]
         ),
         "who left the group later could see the exam before": After.group_share(
             [clock(HOUR), nurses.becomes(eva)],
             [
-                access_then(NOW, dan.holder(), eva.holder()),
-                access_then(HOUR, eva.holder()),
+                access_at(NOW, dan.holder(), eva.holder()),
+                access_at(HOUR, eva.holder()),
                 dan.explained("VIEW", {**anna.grant(nurses), "through": [nurses]}, at=NOW),
             ],
         ),
         "who became inactive later could see the exam before": After.download(
             [clock(HOUR), ben.becomes(active=False)],
-            [access_then(NOW, ben.holder("DOWNLOAD")), access_then(HOUR)],
+            [access_at(NOW, ben.holder("DOWNLOAD")), access_at(HOUR)],
         ),
         "a grant had expired at its time": case(
             [anna.share(ben, until=HOUR), clock(DAY)],
-            [access_then(NOW, ben.holder()), access_then(HOUR)],
+            [access_at(NOW, ben.holder()), access_at(HOUR)],
         ),
     },
 }
