@@ -74,7 +74,6 @@ UNSEEN = {
     "SwallowsConflicts": ALONE,
     "ReadsExamByExam": ALONE,
     "LooksThenClaims": ALONE,
-    "AuditsWhatNeverHappened": ALONE,
     "ForgetsAttestations": "it does not compare the records of shares",
     "OldestFirst": "it does not compare the order of a batch",
     "UploadsOneByOne": "no exam is uploaded twice",

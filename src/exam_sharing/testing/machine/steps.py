@@ -270,13 +270,18 @@ class HospitalMachine(RuleBasedStateMachine):
     @doing("look")
     @rule(who=numbers, which=numbers, again=booleans)
     def look(self, *, who: int, which: int, again: bool) -> None:
-        """Let the host report that it served an exam, one that there is or not, or did so again."""
+        """Let the host report that it served an exam, one that there is or not.
+
+        Or that it did so again, at once or a minute later.
+        """
         hospital, permission = self.hospital, pick(which, tuple(es.Permission))
         user, exam = pick(who, (*hospital.users, STRANGER)), pick(which, EXAMS)
         looked = user, exam, permission, pick(who, (None, "TREATMENT"))
         if again and hospital.world.accesses:
             (exam, _), row = pick(who, list(hospital.world.accesses.items()))
             looked = row.user, exam, row.permission, row.purpose
+            if which % 2 and "clock" in self.acts:
+                hospital.wait(hospital.now + timedelta(minutes=1))
         user, exam, permission, purpose = looked
         hospital.add_line(f"{user} looks at {exam}: {permission.name}, purpose {purpose}.")
         about = {"user": user.value, "exam": exam.value, "permission": permission.name}

@@ -76,7 +76,7 @@ class SharingMachine(HospitalMachine):
         self, policy: es.Policy, users: tuple[es.UserId, ...], hidden: Hidden
     ) -> StoreHospital:
         # Windows end within a story.
-        drawn = attrs.evolve(policy, access_window=timedelta(minutes=2))
+        drawn = attrs.evolve(policy, access_window=timedelta(minutes=5))
         hospital = StoreHospital(self._ports, self._policy or drawn, users=users, hidden=hidden)
         hospital.answers.page = self.page
         return hospital
@@ -344,9 +344,13 @@ class SharingMachine(HospitalMachine):
 
     @doing("look")
     @precondition(lambda self: self.hospital.world.accesses)
-    @rule(minutes=st.integers(0, 4))
-    def purge(self, *, minutes: int) -> None:
-        hospital, before = self.hospital, self.hospital.now - timedelta(minutes=minutes)
+    @rule(which=numbers)
+    def purge(self, *, which: int) -> None:
+        """Purge the accesses that were over when some access had begun, or had ended."""
+        hospital = self.hospital
+        rows = hospital.world.accesses.values()
+        before = pick(which, [time for row in rows for time in (row.first, row.last)])
+        before += timedelta(microseconds=1)
         hospital.add_line(f"Accesses that were over before {clock_time(before)} are purged.")
         admin, host = hospital.sharing.admin, {"performed_by": HOST, "why": WHY}
         rows = hospital.world.purge(before)
