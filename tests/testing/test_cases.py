@@ -152,8 +152,8 @@ def test_cases_can_be_chosen_by_acts_and_questions():
             {"questions": ["cann"]},
             InvalidValue,
             (
-                "questions has 'cann', which no case has; choose from 'access_list', "
-                "'access_at', 'accesses', 'can', 'choices', 'choices_held', 'explain', "
+                "questions has 'cann', which no case has; choose from 'access_at', "
+                "'access_list', 'accesses', 'can', 'choices', 'choices_held', 'explain', "
                 "'explain_at', 'graph', 'notices', 'preview', 'share_form', 'shared_with', "
                 "'suggestions', 'suggestions_held', 'tabs', 'visible_to'"
             ),

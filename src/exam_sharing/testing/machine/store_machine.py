@@ -348,8 +348,8 @@ class SharingMachine(HospitalMachine):
     def purge(self, *, which: int) -> None:
         """Purge the accesses that were over when some access had begun, or had ended."""
         hospital = self.hospital
-        rows = hospital.world.accesses.values()
-        before = pick(which, [time for row in rows for time in (row.first, row.last)])
+        looked = hospital.world.accesses.values()
+        before = pick(which, [time for each in looked for time in (each.first, each.last)])
         before += timedelta(microseconds=1)
         hospital.add_line(f"Accesses that were over before {clock_time(before)} are purged.")
         admin, host = hospital.sharing.admin, {"performed_by": HOST, "why": WHY}
