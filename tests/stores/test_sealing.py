@@ -120,6 +120,14 @@ def thousand(tmp_path_factory):
     engine.dispose()
 
 
+def test_a_record_of_a_fraction_of_a_microsecond_later_is_named(thousand):
+    for moved in (0.5, -0.5):
+        thousand.run(
+            thousand.events.update().where(thousand.at(2)).values(at=sa.text(f"at + {moved}"))
+        )
+        assert thousand.first() == (found(2, Edit.CHANGED) if moved > 0 else None)
+
+
 # A run that explores takes each of a thousand places; `tests/test_seals.py` always does, without a
 # database.
 STEP = 1 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else 7
@@ -229,6 +237,22 @@ def test_what_the_package_wrote_is_whole(lived, engine, tables):
 def test_a_sweep_of_expired_grants_edits_nothing(lived, engine, tables):
     assert sweep_expired(engine, tables=tables, now=START + 9 * DAY) == 1
     assert verify(engine, tables=tables, now=START + 9 * DAY).whole
+
+
+@pytest.mark.parametrize(
+    "edit", [{"ended_as": "OWNER"}, {"ended_by": "anna"}, {"replaced_by": '["act1"]'}]
+)
+def test_an_edited_ending_of_a_sweep_is_found(lived, engine, tables, edit):
+    grants, grant = tables.grants, lived.grant_to(DAN, CT)
+    it = grants.update().where(grants.c.id == grant.id.value)
+    inserted = found(None, Edit.INSERTED, row=f"ending of grant {str(grant.id)!r}")
+    run(engine, it.values(edit))
+    assert verify(engine, tables=tables).first == inserted
+    run(engine, it.values(dict.fromkeys(edit)))
+    assert sweep_expired(engine, tables=tables, now=START + 9 * DAY) == 1
+    assert verify(engine, tables=tables, now=START + 9 * DAY).whole
+    run(engine, it.values(edit))
+    assert verify(engine, tables=tables, now=START + 9 * DAY).first == inserted
 
 
 def run(engine, statement):

@@ -19,7 +19,7 @@ from types import MappingProxyType, NoneType
 from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args, get_origin
 
 import attrs
-from sqlalchemy import Row
+from sqlalchemy import Row, Table
 
 from exam_sharing import events, history
 from exam_sharing import identifiers as ids
@@ -180,6 +180,16 @@ def row_of_ending(past: EndedGrant) -> dict[str, Any]:
     """Return the columns of an ending in the row of its grant, and its key: `which` and `of`."""
     row = ENDINGS.row_of(past.ending)
     return row | {"which": row.pop("id"), "of": past.grant.exam.value}
+
+
+def row_of_expiry(grants: Table) -> dict[str, Any]:
+    """Return the columns of the ending that a sweep records, without its version."""
+    return {
+        "ended_how": HowEnded.EXPIRED.value,
+        "ended_as": EndedAs.HOST.value,
+        "ended_at": grants.c.until,
+        "replaced_by": "[]",
+    }
 
 
 def ended_grant_of(row: Row[Any]) -> EndedGrant:

@@ -17,13 +17,14 @@ from typing import Final
 from sqlalchemy import Engine, exists, select, update
 
 from exam_sharing.acts import changing
+from exam_sharing.adapters.sqlalchemy import documents as stored
 from exam_sharing.adapters.sqlalchemy.database import Database, own_database
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.host import sql_ports
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.tables import Tables, one_of
 from exam_sharing.errors import Conflict, InvalidArgument
-from exam_sharing.grants import NEVER, EndedAs, HowEnded
+from exam_sharing.grants import NEVER
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.policy.requests import Withdrawal
@@ -81,13 +82,7 @@ def _swept(database: Database, before: datetime, limit: int) -> int:
     end = (
         update(grants)
         .where(one_of(grants.c.id, "ids"))
-        .values(
-            closed_version=next_version.scalar_subquery(),
-            ended_how=HowEnded.EXPIRED.value,
-            ended_as=EndedAs.HOST.value,
-            ended_at=grants.c.until,
-            replaced_by="[]",
-        )
+        .values(closed_version=next_version.scalar_subquery(), **stored.row_of_expiry(grants))
     )
     # Not serializable, even if the host's engine is: that would make acts fail.
     with database.transactions.writing() as connection:
