@@ -481,21 +481,39 @@ def test_a_purge_deletes_what_was_over_and_is_in_every_history(world):
     look(world, CARLA)
     world.wait(MINUTE)
     look(world, CARLA)
+    over = world.now
+    world.wait(WINDOW)
 
     purge = world.sharing.admin.purge_accesses
-    assert purge(before=world.now, performed_by="archive", why=WHY) == 1
-    assert purge(before=world.now, performed_by="archive", why=WHY) == 0
+    assert purge(before=over, performed_by="archive", why=WHY) == 1
+    assert purge(before=over, performed_by="archive", why=WHY) == 0
     assert counted(world) == [(CARLA, 2)]
     for asked in ({"exam": CT}, {"exam": NO_EXAM}, {"user": es.UserId("archive")}):
         entry = world.sharing.admin.history(**asked).items[0]
         assert (entry.at, entry.what.rows) == (world.now, 1)
         assert isinstance(entry.what, AccessesPurged)
-        assert (entry.what.request.before, entry.what.request.why) == (world.now, WHY)
+        assert (entry.what.request.before, entry.what.request.why) == (over, WHY)
         assert_silent(entry)
     named = world.sharing.admin.history(exam=CT, user=es.UserId("archive"))
     assert [type(each.what) for each in named.items] == [AccessesPurged]
     of_both = world.sharing.admin.history(exam=CT, user=BEN)
     assert [type(each.what) for each in of_both.items] == [ExamShared]
+
+
+def test_a_purge_leaves_the_rows_of_the_running_window_in_which_others_still_count(world):
+    beside = sharing_beside(world)
+    beside.record_access(BEN, CT, VIEW)
+    world.wait(MINUTE)
+    purge = world.sharing.admin.purge_accesses
+    assert purge(before=world.now + DAY, performed_by="archive", why=WHY) == 0
+    beside.record_access(BEN, CT, VIEW)
+    # The other process is killed now, and Ben has still looked.
+    assert in_the_store(world) == [(BEN, START, START, 1)]
+
+    world.wait(WINDOW)
+    assert purge(before=world.now + DAY, performed_by="archive", why=WHY) == 1
+    entry = world.sharing.admin.history(exam=CT).items[0].what
+    assert entry.request.before == START + WINDOW
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,7 @@ class Admin:
     def purge_accesses(self, *, before: datetime, performed_by: UserId | str, why: str) -> int:
         """Delete the accesses that were over before an aware time; return the number of rows.
 
+        Rows of the running window of `Policy.access_window` stay: processes still count in them.
         The history of every exam keeps who did so, why, and the number of rows. Where there is
         nothing to delete, nothing is recorded.
 

@@ -2,7 +2,8 @@
 
 INVARIANT: the first access of a row is in the store before `record` returns. Repeats in the same
 window are counted in memory and written later. So what a process that is killed can lose is how
-often, and until when, somebody looked in that window; never that they looked.
+often, and until when, somebody looked in that window; never that they looked. It holds since no
+purge deletes a row of a window that is not over.
 """
 
 from collections.abc import Callable
@@ -85,6 +86,10 @@ class Recorder:
         if self._log is None:
             raise StoreFailed("the store keeps no accesses; use one of ours, or add an AccessLog")
         return self._log
+
+    def window_begins(self, at: datetime) -> datetime:
+        """Return when the window around a time begins."""
+        return window_around(at, self._window)[0]
 
     def record(
         self,

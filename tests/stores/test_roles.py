@@ -90,7 +90,7 @@ def test_the_other_processes_do_their_work(lived, engines):
     relay = open_sharing(engines["relay"], notifier=notifier, clock=lived.clock)
     assert relay.admin.deliver_notices() == len(notifier.sent) > 0
     assert sweep_expired(engines["sweeper"], now=START + 9 * DAY) == 2
-    archive = open_sharing(engines["archivist"], clock=lived.clock).admin
+    archive = open_sharing(engines["archivist"], clock=lambda: START + DAY).admin
     assert archive.purge_accesses(before=START + DAY, performed_by="ops", why="retention") == 2
     assert open_sharing(engines["auditor"]).admin.accesses(exams=[CT]).items == ()
     people = SqlDirectory(engines["eraser"], define_tables(sa.MetaData()).directory)

@@ -59,9 +59,14 @@ def _each(recorder: Recorder, wanted: AccessQuery) -> Iterator[Access]:
 
 
 def purge(recorder: Recorder, request: AccessPurge, now: datetime) -> int:
-    """Delete the accesses that were over before a time, and return the number of their rows."""
+    """Delete the accesses that were over before a time, and return the number of their rows.
+
+    Those of the running window stay: processes count repeats of rows that they know to be there.
+    """
     log = recorder.log
     recorder.flush()
+    before = min(request.before, recorder.window_begins(now))
+    request = attrs.evolve(request, before=before)
     return log.purge(AccessesPurged(at=now, request=request, rows=0))
 
 

@@ -313,8 +313,7 @@ class World:
         self.hidden = self.hidden | {exam} if hidden else self.hidden - {exam}
 
     def look(self, user: UserId, exam: ExamId, permission: Permission, purpose: str | None) -> None:
-        """Count an access; windows follow each other from 1970 on."""
-        window = (self.now - datetime(1970, 1, 1, tzinfo=UTC)) // self.policy.access_window
+        """Count an access in the running window."""
         looked = Looked(
             user=user,
             permission=permission,
@@ -323,15 +322,20 @@ class World:
             last=self.now,
             count=1,
         )
-        row = exam, (user, permission, purpose, window)
+        row = exam, (user, permission, purpose, self._window())
         if row in self.accesses:
             before = self.accesses[row]
             looked = attrs.evolve(looked, first=before.first, count=before.count + 1)
         self.accesses[row] = looked
 
+    def _window(self) -> datetime:
+        """Return when the running window began; they follow each other from 1970 on."""
+        return self.now - (self.now - datetime(1970, 1, 1, tzinfo=UTC)) % self.policy.access_window
+
     def purge(self, before: datetime) -> int:
-        """Delete the accesses that were over before a time; return the number of their rows."""
-        over = [row for row, looked in self.accesses.items() if looked.last < before]
+        """Delete what was over before a time and before the running window; return how many."""
+        first_kept = min(before, self._window())
+        over = [row for row, looked in self.accesses.items() if looked.last < first_kept]
         for row in over:
             del self.accesses[row]
         return len(over)
