@@ -13,19 +13,19 @@ from hypothesis import given, strategies as st
 
 drawn = []
 
-@given(st.integers())
-def draw(number):
-    drawn.append(number)
+@given(st.integers(), st.text())
+def draw(number, text):
+    drawn.append((number, text))
 
 draw()
 print(drawn)
 """
 
 
-def drawn(**environment):
+def drawn(more="", **environment):
     kept = {name: value for name, value in os.environ.items() if name != "CI"}
     ran = subprocess.run(
-        [sys.executable, "-c", DRAW],
+        [sys.executable, "-c", more + DRAW],
         check=True,
         capture_output=True,
         text=True,
@@ -38,6 +38,10 @@ def drawn(**environment):
 @pytest.mark.parametrize("profile", ["", "quick", "few"])
 def test_every_run_tries_the_same_examples_on_a_ci_server_too(profile):
     assert drawn(HYPOTHESIS_PROFILE=profile) == drawn(HYPOTHESIS_PROFILE=profile, CI="true")
+
+
+def test_the_examples_are_the_same_whatever_was_imported_before():
+    assert drawn() == drawn("import sample_values, exam_sharing.policy\n")
 
 
 def test_an_exploring_run_tries_new_examples_on_a_ci_server_too():

@@ -58,7 +58,7 @@ class Settings:
     questions: int = 200
     clients: tuple[int, ...] = (1, 4, 16)
     seconds: float = 0.1
-    turns: int = 21
+    turns: int = 41
     waits: bool = True
 
 
