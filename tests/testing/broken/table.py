@@ -10,7 +10,6 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from unittest.mock import patch
 
-import profiles  # noqa: F401  the stories of the tests
 from broken.clinics import BROKEN_CLINICS
 from broken.directories import BROKEN_DIRECTORIES
 from broken.directories import laws_of as laws_of_directory
@@ -19,6 +18,7 @@ from broken.stores import BROKEN_STORES
 from clinic_portal import HAS, for_clinic, over_functions
 from hypothesis import Phase, settings
 
+import profiles  # noqa: F401  the stories of the tests
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import RulesBroken, run_portal_machine, run_sharing_machine
 from exam_sharing.testing.cases import ACTS, QUESTIONS, cases, portals, run

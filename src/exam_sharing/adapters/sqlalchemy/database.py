@@ -28,7 +28,7 @@ from exam_sharing.adapters.sqlalchemy import engines
 from exam_sharing.adapters.sqlalchemy.confirming import Standbys
 from exam_sharing.adapters.sqlalchemy.direct import DirectReader
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
-from exam_sharing.adapters.sqlalchemy.reading import Question, rendered
+from exam_sharing.adapters.sqlalchemy.reading import Asked, Question, rendered
 from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables, given_tables
 from exam_sharing.errors import Conflict, StoreFailed, Unconfirmed
 from exam_sharing.identifiers import ExamId
@@ -202,7 +202,7 @@ class Transactions(ABC):
             return connection.execute(statement, asked).all()
 
     @in_our_words
-    def ask(self, question: Question[AnswerT], **asked: object) -> AnswerT:
+    def ask(self, question: Question[AnswerT], asked: Asked) -> AnswerT:
         """Execute a question with its parameters, and return its answer."""
         with self.reading() as connection:
             if connection.get_execution_options().get(TRANSLATED):
@@ -237,7 +237,7 @@ class OwnTransactions(Transactions):
 
     @override
     @in_our_words
-    def ask(self, question: Question[AnswerT], **asked: object) -> AnswerT:
+    def ask(self, question: Question[AnswerT], asked: Asked) -> AnswerT:
         direct = self._direct
         if (_HELD.get() is None or held_connection(self._engine) is None) and direct.is_usable():
             written = rendered(question.statement, direct.dialect)
@@ -245,7 +245,7 @@ class OwnTransactions(Transactions):
             if rows is not None:
                 by_place = question.by_place and not written.is_converted
                 return question.answer(rows if by_place else written.rows(rows))
-        return super().ask(question, **asked)
+        return super().ask(question, asked)
 
     def reads_with(self, other: Transactions) -> bool:
         """Return whether another one reads the same database over the same pool."""

@@ -144,7 +144,7 @@ class SqlDirectory(KeptDirectory, PeopleReader, SqlPeopleHistory):
     @override
     def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
         require_kind("user", user, UserId)
-        return self._transactions.ask(self._walks.principals_of, **{_KEYS: user.key})
+        return self._transactions.ask(self._walks.principals_of, {_KEYS: user.key})
 
     @override
     @in_our_words

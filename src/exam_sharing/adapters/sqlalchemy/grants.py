@@ -43,7 +43,7 @@ from exam_sharing.adapters.sqlalchemy.database import (
 )
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words, or_conflict
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
-from exam_sharing.adapters.sqlalchemy.reading import Question
+from exam_sharing.adapters.sqlalchemy.reading import Asked, Question
 from exam_sharing.adapters.sqlalchemy.tables import one_of
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail, put_event
 from exam_sharing.errors import Conflict, StoreFailed
@@ -94,17 +94,17 @@ class SqlGrants(SqlTrail, _BacksOff, ports.GrantReader):
         question = self._questions.read(exams, ended=ended)
         named = reading.texts(exams)
         if self._transactions.joined:
-            return self._ask_locked(named, question, exams=named)
-        return self._transactions.ask(question, exams=named)
+            return self._ask_locked(named, question, {"exams": named})
+        return self._transactions.ask(question, {"exams": named})
 
     @or_conflict
     def _ask_locked(
-        self, locked: Iterable[str], question: Question[AnswerT], **asked: object
+        self, locked: Iterable[str], question: Question[AnswerT], asked: Asked
     ) -> AnswerT:
         """Lock versions before the read: in a host's transaction, an act is decided only once."""
         with self._transactions.reading() as connection:
             self._lock(connection, locked)
-        return self._transactions.ask(question, **asked)
+        return self._transactions.ask(question, asked)
 
     @override
     @in_our_words

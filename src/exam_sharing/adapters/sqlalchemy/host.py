@@ -156,7 +156,7 @@ class SqlSharingStore(_KeptByHost, ports.AccessReader):
             return None
         asked = asked_by(user, principals, now)
         question = self._questions.involved_by_grants(named)
-        found = self._transactions.ask(question, **asked, named=named.value)
+        found = self._transactions.ask(question, asked | {"named": named.value})
         if found is None:
             # The number of calls to the host must not reveal whether the grant exists, or whether
             # the exam was withdrawn.
@@ -179,7 +179,7 @@ class SqlSharingStore(_KeptByHost, ports.AccessReader):
             return frozenset()
         asked = asked_by(user, principals, now, permission)
         asked["exams"] = texts(named)
-        given, withdrawn = self._transactions.ask(self._questions.given, **asked)
+        given, withdrawn = self._transactions.ask(self._questions.given, asked)
         # The host is asked about withdrawn exams too, so that they look like unknown exams.
         there = [exam for exam in self._found(named) if exam.id not in withdrawn]
         return frozenset(e.id for e in there if e.id in given or e.owner == user)
@@ -203,7 +203,7 @@ class SqlSharingStore(_KeptByHost, ports.AccessReader):
         """Yield the shared exams that are there, without those that the user owns."""
         while True:
             question, of_page = self._questions.page(Listed.GRANTED, asked, after, step)
-            page = self._transactions.ask(question, **of_page)
+            page = self._transactions.ask(question, of_page)
             there = self._found({each.exam for each in page})
             of_others = {exam.id for exam in there if exam.owner != user}
             yield from (each for each in page if each.exam in of_others)
@@ -219,7 +219,7 @@ class SqlSharingStore(_KeptByHost, ports.AccessReader):
                 for each in _exams(self._host.owned_by(user, after, step))
             )
             named = texts(each.exam for each in page)
-            gone = self._transactions.ask(self._questions.withdrawn, exams=named)
+            gone = self._transactions.ask(self._questions.withdrawn, {"exams": named})
             yield from (each for each in page if each.exam not in gone)
             if len(page) < step:
                 return

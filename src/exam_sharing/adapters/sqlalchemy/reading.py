@@ -34,7 +34,7 @@ from exam_sharing.adapters.sqlalchemy.documents import (
     Rows,
     ended_grant_of,
 )
-from exam_sharing.adapters.sqlalchemy.tables import Instant, Tables, listed, one_of
+from exam_sharing.adapters.sqlalchemy.tables import Bound, Instant, Tables, listed, one_of
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedGrant, Grant, Permission
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
@@ -44,6 +44,8 @@ from exam_sharing.validation import require_kind
 
 AnswerT = TypeVar("AnswerT")
 
+# The parameters of a statement, by their names.
+Asked: TypeAlias = Mapping[str, Any]
 # The exam after which a page begins, by its time of upload and its id; `None` for the first.
 Cursor: TypeAlias = tuple[datetime, str] | None
 # The keys of a user and of every group that they are in; empty for one who holds nothing.
@@ -107,7 +109,7 @@ class Rendered:
         # Made here, since each statement has other columns.
         self._row: Any = namedtuple("Row", columns.keys(), rename=True)  # type: ignore[misc]  # noqa: PYI024
 
-    def values(self, asked: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
+    def values(self, asked: Asked) -> tuple[Any, ...] | dict[str, Any]:
         """Return the parameters as the driver takes them: by place or by name."""
         given = {**self._fixed, **asked} if self._fixed else asked
         values = [*map(given.__getitem__, self._names)]
@@ -142,9 +144,9 @@ def rendered(statement: Selecting, driver: Dialect) -> Rendered:
 def _bound_by(kind: sa.types.TypeEngine[Any], driver: Dialect) -> _Process | None:
     """Return how values of a type are made for a driver; `None` if they are left as they are."""
     own: Any = kind.dialect_impl(driver)
-    if isinstance(own, sa.types.TypeDecorator) and own.impl_instance.bind_processor(driver) is None:
-        # SQLAlchemy would call it by one function more.
-        return partial(own.process_bind_param, dialect=driver)
+    if isinstance(own, Bound) and own.impl_instance.bind_processor(driver) is None:
+        # SQLAlchemy would call it by two functions more.
+        return own.bound_for(driver)
     return own.bind_processor(driver)  # type: ignore[no-any-return]
 
 

@@ -21,7 +21,7 @@ from exam_sharing.adapters.sqlalchemy.direct import DirectReader, OneRow
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.host import HostExams, store_over
-from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys, Question, rendered
+from exam_sharing.adapters.sqlalchemy.reading import Asked, Cursor, Exams, Keys, Question, rendered
 from exam_sharing.adapters.sqlalchemy.standby_guard import Guard, NotFollowing, Position
 from exam_sharing.adapters.sqlalchemy.table_directory import TableDirectory
 from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
@@ -64,9 +64,9 @@ class _StandbyTransactions(Transactions):
 
     @override
     @in_our_words
-    def ask(self, question: Question[AnswerT], **asked: object) -> AnswerT:
+    def ask(self, question: Question[AnswerT], asked: Asked) -> AnswerT:
         if not self._direct.is_usable():
-            return super().ask(question, **asked)
+            return super().ask(question, asked)
         self._guard.require_word()
         written, until = rendered(question.statement, self._direct.dialect), [0.0]
 

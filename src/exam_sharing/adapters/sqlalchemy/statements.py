@@ -30,7 +30,7 @@ from exam_sharing.adapters.sqlalchemy.columns import (
     in_collation_of,
     is_text,
 )
-from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys, Listed, Question
+from exam_sharing.adapters.sqlalchemy.reading import Asked, Cursor, Exams, Keys, Listed, Question
 from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
 from exam_sharing.adapters.sqlalchemy.tables import Instant, Tables
 from exam_sharing.errors import InvalidArgument
@@ -110,21 +110,21 @@ class Statements:
     ) -> Statement[bool]:
         """Return a check, as `AccessReader.holds`."""
         asked = reading.asked_by(user, principals, now, permission)
-        return self._put(self._questions.holds, **asked, exam=exam.value)
+        return self._put(self._questions.holds, asked | {"exam": exam.value})
 
     def involved(
         self, user: UserId, principals: Keys, named: ExamId | GrantId, now: datetime
     ) -> Statement[Involvement | None]:
         """Return the question of a user's involvement, as `AccessReader.involved`."""
         asked = reading.asked_by(user, principals, now)
-        return self._put(self._questions.involved(named), **asked, named=named.value)
+        return self._put(self._questions.involved(named), asked | {"named": named.value})
 
     def holding(
         self, user: UserId, principals: Keys, permission: Permission, exams: Exams, now: datetime
     ) -> Statement[frozenset[ExamId]]:
         """Return a check of many exams, as `AccessReader.holding`."""
         asked = reading.asked_by(user, principals, now, permission)
-        return self._put(self._questions.holding, **asked, exams=reading.texts(exams))
+        return self._put(self._questions.holding, asked | {"exams": reading.texts(exams)})
 
     def visible(
         self, user: UserId, principals: Keys, after: Cursor, limit: int, now: datetime, *, own: bool
@@ -133,21 +133,21 @@ class Statements:
         what = Listed.VISIBLE if own else Listed.SHARED_WITH
         asked = reading.asked_by(user, principals, now)
         page, asked = self._questions.page(what, asked, after, limit)
-        return self._put(page, **asked)
+        return self._put(page, asked)
 
     def find(self, exams: tuple[ExamId, ...]) -> Statement[tuple[Exam, ...]]:
         """Return the look-up of exams, as `ExamReader.find`."""
-        return self._put(self._questions.find, exams=reading.texts(exams))
+        return self._put(self._questions.find, {"exams": reading.texts(exams)})
 
     def batch_of(self, exam: ExamId) -> Statement[tuple[Exam, ...]]:
         """Return the look-up of an exam's batch, as `ExamReader.batch_of`."""
-        return self._put(self._questions.batch_of, exam=exam.value)
+        return self._put(self._questions.batch_of, {"exam": exam.value})
 
     def read(
         self, exams: tuple[ExamId, ...], *, ended: bool
     ) -> Statement[Mapping[ExamId, ExamGrants]]:
         """Return the reading of versions and grants, as `GrantReader.read`."""
-        return self._put(self._questions.read(exams, ended=ended), exams=reading.texts(exams))
+        return self._put(self._questions.read(exams, ended=ended), {"exams": reading.texts(exams)})
 
     def of(self, select: Select[Any]) -> Statement[tuple[Any, ...]]:
         """Return a select of the host's own, such as one with `may` in it.
@@ -155,9 +155,9 @@ class Statements:
         The answer is its rows, as named tuples.
         """
         require_instance("select", select, Select)
-        return self._put(Question[tuple[Any, ...]](select, tuple))
+        return self._put(Question[tuple[Any, ...]](select, tuple), {})
 
-    def _put(self, question: Question[AnswerT], **asked: object) -> Statement[AnswerT]:
+    def _put(self, question: Question[AnswerT], asked: Asked) -> Statement[AnswerT]:
         written = reading.rendered(question.statement, self._driver)
         return Statement(
             text=written.text,

@@ -32,7 +32,7 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, ExamId, GrantId, UserId
 from exam_sharing.policy.facts import ExamFacts, Involvement
 from exam_sharing.policy.views import VisibleExam
-from exam_sharing.validation import checks_arguments, instant
+from exam_sharing.validation import checks_arguments, checks_itself, instant, misfit
 
 
 @checks_arguments
@@ -45,27 +45,35 @@ class SqlReader(SqlGrants, ports.ExamReader, ports.FactReader):
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
-        return self._transactions.ask(self._questions.find, exams=reading.texts(exams))
+        return self._transactions.ask(self._questions.find, {"exams": reading.texts(exams)})
 
     @override
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
-        return self._transactions.ask(self._questions.batch_of, exam=exam.value)
+        return self._transactions.ask(self._questions.batch_of, {"exam": exam.value})
 
     @override
     def involved(
         self, user: UserId, principals: Keys, named: ExamId | GrantId, now: datetime
     ) -> Involvement | None:
         asked = reading.asked_by(user, principals, now)
-        return self._transactions.ask(self._questions.involved(named), **asked, named=named.value)
+        return self._transactions.ask(
+            self._questions.involved(named), asked | {"named": named.value}
+        )
 
     @override
+    @checks_itself
     def holds(
         self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
     ) -> bool:
-        if not principals:
-            return False
-        asked = reading.asked_by(user, principals, now, permission)
-        return self._transactions.ask(self._questions.holds, **asked, exam=exam.value)
+        try:
+            if not principals:
+                return False
+            asked = reading.asked_by(user, principals, now, permission)
+            asked["exam"] = exam.value
+            return self._transactions.ask(self._questions.holds, asked)
+        except Exception as error:  # noqa: BLE001  distinguished below
+            wrong = misfit(self.holds, user, principals, permission, exam, now) or error
+        raise wrong
 
     @override
     def permission_held(
@@ -74,7 +82,7 @@ class SqlReader(SqlGrants, ports.ExamReader, ports.FactReader):
         if not principals:
             return None
         asked = reading.asked_by(user, principals, now)
-        return self._transactions.ask(self._questions.held, **asked, exam=exam.value)
+        return self._transactions.ask(self._questions.held, asked | {"exam": exam.value})
 
     @override
     def facts_seen(
@@ -84,12 +92,12 @@ class SqlReader(SqlGrants, ports.ExamReader, ports.FactReader):
             return ()
         asked = reading.asked_by(user, principals, now) | {"exam": exam.value}
         question = self._questions.facts_seen(batch=batch)
-        found = self._transactions.ask(question, **asked)
+        found = self._transactions.ask(question, asked)
         if not (found and self._transactions.joined):
             return found
         # Only now is it known what to lock. What arrived in between is not locked, and left out.
         known = {each.id for each in found}
-        again = self._ask_locked(reading.texts(known), question, **asked)
+        again = self._ask_locked(reading.texts(known), question, asked)
         return tuple(each for each in again if each.id in known)
 
     @override
@@ -98,10 +106,10 @@ class SqlReader(SqlGrants, ports.ExamReader, ports.FactReader):
     ) -> tuple[Involvement, ExamFacts] | None:
         asked = reading.asked_by(user, principals, now) | {"named": named.value, "every": not own}
         question = self._questions.facts_involved(named)
-        found = self._transactions.ask(question, **asked)
+        found = self._transactions.ask(question, asked)
         if found is None or not self._transactions.joined:
             return found
-        return self._ask_locked([found[1].id.value], question, **asked)
+        return self._ask_locked([found[1].id.value], question, asked)
 
     @override
     def holding(
@@ -111,7 +119,7 @@ class SqlReader(SqlGrants, ports.ExamReader, ports.FactReader):
         if not (principals and named):
             return frozenset()
         asked = reading.asked_by(user, principals, now, permission)
-        return self._transactions.ask(self._questions.holding, **asked, exams=named)
+        return self._transactions.ask(self._questions.holding, asked | {"exams": named})
 
     @override
     def visible(
@@ -122,7 +130,7 @@ class SqlReader(SqlGrants, ports.ExamReader, ports.FactReader):
         what = Listed.VISIBLE if own else Listed.SHARED_WITH
         asked = reading.asked_by(user, principals, now)
         page, asked = self._questions.page(what, asked, after, limit)
-        return self._transactions.ask(page, **asked)
+        return self._transactions.ask(page, asked)
 
 
 @checks_arguments

@@ -254,14 +254,14 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
         """
         named = tuple_of("principals", principals, UserId, GroupId)
         tables, inside = self._search_in(transaction)
-        rows = inside.ask(self._questions.named, **self._asked(named))
+        rows = inside.ask(self._questions.named, self._asked(named))
         _put_names(inside, tables, [each.key for each in named], _names_in(rows))
 
     @checks_itself
     def rebuild_search(self, transaction: Connection | Session) -> None:
         """Update what finds all users and groups, as after a bulk load; errors as before."""
         tables, inside = self._search_in(transaction)
-        rows = inside.ask(self._questions.everybody, **self._asked(()))
+        rows = inside.ask(self._questions.everybody, self._asked(()))
         _put_names(inside, tables, None, _names_in(rows))
 
     @checks_itself
@@ -312,7 +312,7 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
             asks = questions.states, questions.members
             if named is None:
                 asks = questions.every_state, questions.every_member
-            rows, memberships = (inside.ask(question, **asked) for question in asks)
+            rows, memberships = (inside.ask(question, asked) for question in asks)
             states |= _states(rows, memberships)
             in_order = sorted(states, key=lambda each: each.key)
             for start in range(0, len(in_order), _CHUNK):
@@ -357,7 +357,7 @@ class TableDirectory(PeopleReader, SqlPeopleHistory):
     def _ask(
         self, question: Asked, principals: Iterable[PrincipalId], actor: UserId | None = None
     ) -> _Rows:
-        return self._transactions.ask(question, **self._asked(principals, actor))
+        return self._transactions.ask(question, self._asked(principals, actor))
 
     def _asked(
         self, principals: Iterable[PrincipalId], actor: UserId | None = None

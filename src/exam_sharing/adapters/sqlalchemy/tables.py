@@ -14,6 +14,7 @@ one plan.
 """
 
 import json
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -42,6 +43,7 @@ INDEXED: Final = LONGEST_WORD
 
 _Condition: TypeAlias = sa.ColumnElement[bool]
 
+ValueT = TypeVar("ValueT")
 TablesT = TypeVar("TablesT", bound="Tables | DirectoryTables")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -55,7 +57,19 @@ _RESERVED: Final = "sqlite_"
 _UNFIT: Final = frozenset("%\"'`\\")
 
 
-class Instant(TypeDecorator[datetime]):
+class Bound(TypeDecorator[ValueT]):
+    """A column type whose parameters one plain function converts: a check does so twice."""
+
+    @abstractmethod
+    def bound_for(self, dialect: Dialect) -> Callable[[Any], Any]:
+        """Return the function for the values of a dialect; it leaves `None` as it is."""
+
+    @override
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return self.bound_for(dialect)(value)
+
+
+class Instant(Bound[datetime]):
     """The column type of every time: aware and in UTC in Python, stored to the microsecond.
 
     PostgreSQL stores a `timestamp` that is always in UTC, whatever the time zone of the session;
@@ -77,13 +91,8 @@ class Instant(TypeDecorator[datetime]):
         return _Moment(bindvalue)
 
     @override
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:
-        if value is None:
-            return None
-        at = instant("time", value)
-        if dialect.name == "postgresql":
-            return at.replace(tzinfo=None)
-        return (at - _EPOCH) // _MICROSECOND
+    def bound_for(self, dialect: Dialect) -> Callable[[Any], Any]:
+        return _timestamp if dialect.name == "postgresql" else _microseconds
 
     @override
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
@@ -95,6 +104,14 @@ class Instant(TypeDecorator[datetime]):
         return _EPOCH + timedelta(microseconds=microseconds)
 
 
+def _timestamp(value: datetime | None) -> datetime | None:
+    return None if value is None else instant("time", value).replace(tzinfo=None)
+
+
+def _microseconds(value: datetime | None) -> int | None:
+    return None if value is None else (instant("time", value) - _EPOCH) // _MICROSECOND
+
+
 class _MomentAsText(TypeDecorator[datetime]):
     """A time as text."""
 
@@ -103,7 +120,8 @@ class _MomentAsText(TypeDecorator[datetime]):
 
     @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        return None if value is None else instant("time", value).replace(tzinfo=None).isoformat()
+        at = _timestamp(value)
+        return None if at is None else at.isoformat()
 
 
 class _Moment(FunctionElement[Any]):
@@ -166,7 +184,7 @@ def _texts(name: str) -> sa.BindParameter[Any]:
     return sa.bindparam(name, type_=_TextList())
 
 
-class _TextList(TypeDecorator[Sequence[str]]):
+class _TextList(Bound[Sequence[str]]):
     """Many texts as one parameter: lines for PostgreSQL, and JSON for SQLite.
 
     Lines cost drivers and PostgreSQL next to nothing; identifiers hold no line ends.
@@ -176,15 +194,21 @@ class _TextList(TypeDecorator[Sequence[str]]):
     cache_ok: bool | None = True
 
     @override
-    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        if dialect.name != "postgresql":
-            return json.dumps(value)
-        lines = "\n".join(value)
-        if lines.count("\n") >= max(1, len(value)):
-            raise ValueError("each of the texts must be one line")
-        return lines
+    def bound_for(self, dialect: Dialect) -> Callable[[Any], Any]:
+        return _lines if dialect.name == "postgresql" else _json
+
+
+def _lines(texts: Sequence[str] | None) -> str | None:
+    if texts is None:
+        return None
+    lines = "\n".join(texts)
+    if lines.count("\n") >= max(1, len(texts)):
+        raise ValueError("each of the texts must be one line")
+    return lines
+
+
+def _json(texts: Sequence[str] | None) -> str | None:
+    return None if texts is None else json.dumps(texts)
 
 
 @attrs.frozen(kw_only=True)
