@@ -25,6 +25,8 @@ class Account(Base):
     """A user of the portal."""
 
     __tablename__ = "accounts"
+    # SQLite would give the id of a deleted account to the next one.
+    __table_args__ = {"sqlite_autoincrement": True}
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     email: Mapped[str | None] = mapped_column(default=None)
@@ -37,6 +39,7 @@ class Team(Base):
     """A team of the portal."""
 
     __tablename__ = "teams"
+    __table_args__ = {"sqlite_autoincrement": True}
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
 
