@@ -266,6 +266,8 @@ def test_names_come_from_the_host_if_it_has_a_function_for_them():
         graph.mermaid(name=lambda _: None)
     with pytest.raises(es.InvalidArgument):
         graph.mermaid(name="anna")
+    with pytest.raises(es.WrongKind):
+        graph.name_of("anna")
 
 
 @pytest.mark.parametrize("limit", [0, 501, True])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from itertools import count, islice, repeat
+from itertools import chain, count, islice, repeat
 from typing import Any
 from unittest.mock import Mock
 
@@ -18,7 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import exam_sharing as es
+import exam_sharing.adapters.fhir
 import exam_sharing.adapters.sqlalchemy
+from exam_sharing.adapters.fhir import AuditEvents
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
     SqlOutbox,
@@ -26,9 +28,14 @@ from exam_sharing.adapters.sqlalchemy import (
     Statements,
     create_all,
 )
-from exam_sharing.memory import MemoryDirectory, MemoryStore
+from exam_sharing.adapters.sqlalchemy.accesses import SqlAccesses
+from exam_sharing.admin import Admin
+from exam_sharing.memory import MemoryDirectory, MemoryOutbox, MemoryStore
+from exam_sharing.memory.accesses import MemoryAccesses
 from exam_sharing.validation import MAX_ITEMS
 from world import ANNA, BEN, CLINIC, CT, DAY, NURSES, START, VIEW, World, share_request
+
+URL = "https://portal.example"
 
 
 class Text(str):
@@ -37,6 +44,7 @@ class Text(str):
 
 HOSTILE: list[Any] = [
     *(None, True, 0, -1, 1, 10**9, 10**30, 1.5, float("nan")),
+    *(URL, "https://[", "https://a\uff03b", {"display": URL}, lambda *_: {"display": URL}),
     *("", "ben", "u:ben", "b\0n", "b\ud800n", "x" * 300, "\ufdfa" * 10_000, Text("ben"), b"ben"),
     *((), [], {}, frozenset(), (BEN,), [NURSES, BEN], [CT], [None], ("a", "b"), (START, "ct")),
     *({CT: 1}, object(), Mock(spec=BEN), es.Policy, print),
@@ -110,9 +118,11 @@ def is_only_made_by_us(target: Any) -> bool:
     )
 
 
-NAMES = dict([*public(exam_sharing), *public(es.memory), *public(exam_sharing.adapters.sqlalchemy)])
-IN_MEMORY = (es.Sharing, es.Viewer, MemoryDirectory, MemoryStore, type(MemoryStore().outbox))
-IN_SQLITE = (SqlStore, SqlOutbox, SqlDirectory, Statements)
+MODULES = exam_sharing, es.memory, exam_sharing.adapters.fhir, exam_sharing.adapters.sqlalchemy
+NAMES = dict(chain.from_iterable(map(public, MODULES)))
+OF_OPERATORS = Admin, MemoryAccesses, AuditEvents
+IN_MEMORY = es.Sharing, es.Viewer, MemoryDirectory, MemoryStore, MemoryOutbox, *OF_OPERATORS
+IN_SQLITE = SqlStore, SqlOutbox, SqlAccesses, SqlDirectory, Statements
 
 
 def methods(*kinds: type) -> list[str]:
@@ -142,7 +152,9 @@ def test_a_public_method_raises_only_errors_of_ours(name, data):
     world = World()
     world.share(ANNA, CT, BEN, until=START + DAY)
     viewer = world.sharing.viewer(BEN)
-    kept = (world.sharing, viewer, world.directory, world.store, world.store.outbox)
+    store, admin = world.store, world.sharing.admin
+    kept = (world.sharing, viewer, world.directory, store, store.outbox, admin, store.accesses)
+    kept += (AuditEvents(system=URL, observer={"display": "portal"}, address=URL),)
     kind, _, method = name.partition(".")
 
     called(data, getattr({type(each).__name__: each for each in kept}[kind], method))
@@ -160,7 +172,8 @@ def kept_in_sqlite(sqlite):
     tables = create_all(sqlite)
     store = SqlStore.over(sqlite, tables=tables)
     statements = Statements(tables, dialect="postgresql", paramstyle="pyformat")
-    kept = (store, store.outbox, SqlDirectory(sqlite, tables.directory), statements)
+    directory = SqlDirectory(sqlite, tables.directory)
+    kept = (store, store.outbox, store.accesses, directory, statements)
     return {type(each).__name__: each for each in kept}
 
 

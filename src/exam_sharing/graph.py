@@ -24,6 +24,7 @@ from exam_sharing.validation import (
     exact_text,
     require_callable,
     require_instance,
+    require_kind,
 )
 
 MOST_GRANTS: Final = 200
@@ -74,6 +75,7 @@ class SharingGraph:
 
     def name_of(self, principal: PrincipalId) -> str:
         """Return the name of a principal, or the id where the directory knows no name."""
+        require_kind("principal", principal, UserId, GroupId)
         return self.names.get(principal) or str(principal)
 
     def mermaid(self, *, name: NameOf | None = None, limit: int = MOST_GRANTS) -> str:

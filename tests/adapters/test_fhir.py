@@ -584,6 +584,7 @@ def test_a_purge_of_accesses_is_a_deletion_in_their_log():
     [
         *(({"system": bad}, "system") for bad in ("", "portal", "urn:oid:1.2", "https://", "a b")),
         *(({"system": f"https://x/{bad}"}, "system") for bad in (" ", "\n", "\u3000")),
+        *(({"system": f"https://{bad}"}, "system") for bad in ("[", "[::1", "a\uff03b")),
         *(({"address": bad}, "address") for bad in ("", "a b", "\0")),
         *(({"observer": bad}, "observer") for bad in ({}, {"type": "Device"}, "Device/1", None)),
         *(({name: None}, name) for name in ("reference", "patient")),

@@ -69,3 +69,18 @@ def test_accesses_as_csv_has_all_pages_and_no_formulas(looked):
     (_, found) = looked("disclosures cd-1 --purpose LEGAL --csv").out.splitlines()
     assert found.endswith("+00:00,ben,cd-1,VIEW,LEGAL,,1")
     assert "--csv" in looked("accesses --exam cd-1 --csv --json", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("origin", "cell"),
+    [
+        *((f"{sign}1+1", f"'{sign}1+1") for sign in "=+-@\uff1d\uff0b\uff0d\uff20"),
+        ("a;=1+1;b;-2", "a;'=1+1;b;'-2"),
+        ("a-1=0; =2", "a-1=0; =2"),
+    ],
+)
+def test_no_cell_of_a_csv_begins_a_formula_whatever_separates_cells(looked, origin, cell):
+    sharing = open_sharing(sqlite_engine("exam-sharing.db"))
+    sharing.record_access(BEN, es.ExamId("cd-2"), es.Permission.VIEW, origin=origin)
+    (_, row) = csv.reader(looked("accesses --exam cd-2 --csv").out.splitlines())
+    assert row[-2] == cell

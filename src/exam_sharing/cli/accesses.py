@@ -1,6 +1,7 @@
 """`exam-sharing accesses` and `disclosures`: who looked, and which of it a patient may ask for."""
 
 import csv
+import re
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from io import StringIO
@@ -152,6 +153,10 @@ def _csv(kind: str, found: Iterable[es.Access | es.Disclosure]) -> Reply:
     return Reply(kind, {}, lambda _: text, verbatim=True)
 
 
+_FORMULA: Final = re.compile("(^|[;\t])(?=[=+@\uff1d\uff0b\uff20\uff0d-])")
+"""Where a formula could begin, also in the wide forms, and where semicolons separate cells."""
+
+
 def _cell(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return _FORMULA.sub(r"\1'", text)

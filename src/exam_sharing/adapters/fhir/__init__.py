@@ -65,8 +65,12 @@ _UNKNOWN: Final[Json] = {"extension": [{"url": ABSENT, "valueCode": "unknown"}]}
 
 def _system(value: str) -> str:
     text = _without_space("system", value)
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.netloc)
+    except ValueError:
+        is_url = False
+    if not is_url:
         raise InvalidArgument("system", "must be a URL of yours, as https://portal.example/sharing")
     return text.rstrip("/")
 
