@@ -631,6 +631,27 @@ def test_accesses_of_those_whom_the_owner_may_not_know_influence_nothing(hides, 
     assert named == {user for user, *_ in looks} - {*HIDDEN}
 
 
+def test_the_owner_waits_for_no_access_of_those_whom_they_may_not_know():
+    """The number of questions to the store is the same. Specification: `#disclosure`."""
+    world = World(members_visible=lambda *_: False)
+    world.share(ANNA, CT, NURSES, BEN)
+    for user in (*HIDDEN, *HIDDEN):
+        look(world, user)
+    written, put = [], world.store.accesses.put
+    world.store.accesses.put = lambda rows: written.append(rows) or put(rows)
+    assert shown(world) == []
+    assert written == []
+
+    look(world, BEN)
+    for _ in range(2):
+        look(world, BEN)
+        look(world, BEN, MR)
+    written.clear()
+    assert [each.count for each in world.sharing.accesses(ANNA, CT).items] == [3]
+    assert [(each.user, each.exam) for rows in written for each in rows] == [(BEN, CT)]
+    assert world.sharing.admin.flush_accesses() == 1
+
+
 def test_a_visible_member_of_a_group_on_the_list_is_named(world):
     world.share(ANNA, CT, NURSES)
     look(world, DAN)

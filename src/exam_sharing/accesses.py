@@ -118,11 +118,15 @@ class AccessQuery:
     after: Place | None = None
     limit: int
 
+    def is_about(self, access: Access) -> bool:
+        """Return whether an access is to one of the exams and by one of the users."""
+        of_exam = self.exams is None or access.exam in self.exams
+        return of_exam and (self.users is None or access.user in self.users)
+
     def holds(self, access: Access) -> bool:
         """Return whether an access is wanted, whatever the limit."""
         return (
-            (self.exams is None or access.exam in self.exams)
-            and (self.users is None or access.user in self.users)
+            self.is_about(access)
             and (self.since is None or self.since <= access.last)
             and (self.before is None or access.first < self.before)
             and (self.after is None or access.place < self.after)

@@ -6,7 +6,7 @@ often, and until when, somebody looked in that window; never that they looked. I
 purge deletes a row of a window that is not over.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from logging import getLogger
 from threading import Lock
@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from exam_sharing.accesses import Access, origin_text, purpose_code, window_around
+from exam_sharing.accesses import Access, AccessQuery, origin_text, purpose_code, window_around
 from exam_sharing.errors import StoreFailed
 from exam_sharing.grants import FOREVER, NEVER, Permission
 from exam_sharing.identifiers import ExamId, UserId
@@ -158,27 +158,34 @@ class Recorder:
             with self._lock:
                 self._due = _soon(now)
 
-    def flush_if_possible(self) -> bool:
-        """Write the repeats that wait; where that fails, log it, and write them later."""
+    def flush_if_possible(self, wanted: AccessQuery | None = None) -> bool:
+        """Write repeats as `flush` does; where that fails, log it, and write them later."""
         try:
-            self.flush()
+            self.flush(wanted)
         except Exception as error:  # noqa: BLE001  what was counted is kept
             _LOG.error("repeated accesses could not be written: %s", type(error).__name__)
             return False
         return True
 
-    def flush(self) -> int:
-        """Write the repeats that wait, and return the number of their rows."""
-        rows = len(self._waiting)
-        for _ in range(0, rows, _MOST_WAITING):
-            self._put(())
-        return rows
+    def flush(self, wanted: AccessQuery | None = None) -> int:
+        """Write the repeats that wait, and return the number of their rows.
 
-    def _put(self, new: tuple[Access, ...]) -> bool:
-        """Write new rows with all repeats that wait; return whether they are there for good."""
+        With a query, only repeats of its exams by its users: others must not slow it down.
+        """
+        with self._lock:
+            rows = [row for row in self._waiting if wanted is None or wanted.is_about(row.of)]
+        for start in range(0, len(rows), _MOST_WAITING):
+            self._put((), rows[start : start + _MOST_WAITING])
+        return len(rows)
+
+    def _put(self, new: tuple[Access, ...], rows: Sequence[Row] | None = None) -> bool:
+        """Write new rows with repeats that wait; return whether they are there for good."""
         log = self.log
         with self._lock:
-            waiting, self._waiting = self._waiting[:_MOST_WAITING], self._waiting[_MOST_WAITING:]
+            chosen = frozenset(self._waiting[:_MOST_WAITING] if rows is None else rows)
+            # Another thread may have written some of them.
+            waiting = [row for row in self._waiting if row in chosen]
+            self._waiting = [row for row in self._waiting if row not in chosen]
             if not self._waiting:
                 self._due = FOREVER
             taken = tuple([row.taken() for row in waiting])

@@ -38,7 +38,7 @@ def _find(recorder: Recorder, wanted: AccessQuery) -> tuple[Access, ...]:
     """Return one access more than is wanted, if there is."""
     log = recorder.log
     # What this process has counted is among the answers, unless the store cannot be written now.
-    recorder.flush_if_possible()
+    recorder.flush_if_possible(wanted)
     return log.find(attrs.evolve(wanted, limit=wanted.limit + 1))
 
 
