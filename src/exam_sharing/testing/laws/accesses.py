@@ -8,14 +8,14 @@ import attrs
 from hypothesis import strategies as st
 
 import exam_sharing as es
-from exam_sharing.accesses import AccessQuery, Place
+from exam_sharing.accesses import AccessQuery
 from exam_sharing.events import AccessesPurged
 from exam_sharing.history import Stretch
 from exam_sharing.policy.requests import AccessPurge
 from exam_sharing.ports import AccessLog
 from exam_sharing.testing.edges import DAY, START, TICK
-from exam_sharing.testing.laws.bench import Bench, StoreTrial, laws_of_port
-from exam_sharing.testing.laws.law import in_pages, insist, same, search
+from exam_sharing.testing.laws.bench import Bench, laws_of_port
+from exam_sharing.testing.laws.law import in_pages, insist, same
 from exam_sharing.testing.laws.races import at_once
 
 law: Final = laws_of_port()
@@ -80,64 +80,66 @@ def _rows(reports: _Reports) -> list[es.Access]:
     return sorted(rows.values(), key=lambda row: row.place, reverse=True)
 
 
-@law.of_trial()
-def reported_accesses_add_up(trial: StoreTrial) -> None:
+def _story(reports: _Reports) -> Iterator[str]:
+    for report in reports:
+        yield "Reported together:"
+        for each in report:
+            yield (
+                f"  user {each.user}, {each.exam!r}, {each.permission.name}, {each.purpose}, "
+                f"window of {each.window}: {each.count} times, from {each.first} to {each.last}."
+            )
+
+
+@law.of_examples(_STORIES, _story)
+def reported_accesses_add_up(bench: Bench, reports: _Reports) -> None:
     """Accesses are found by exam, user and time, newest first; reports for one row add up."""
+    log = bench.ports.accesses
+    if log is not None:
+        for each in reports:
+            insist(log.put(each) is True, "a report of accesses was not kept for good")
+        rows = _rows(reports)
+        _require_found(log, rows, exams=_EXAMS)
+        _require_found(log, rows, exams=_EXAMS[:1])
+        _require_found(log, rows, users=_USERS[:1])
+        _require_found(log, rows, exams=_EXAMS, users=_USERS)
 
-    def check(reports: _Reports) -> None:
-        with trial.bench() as bench:
-            log = bench.ports.accesses
-            if log is not None:
-                for each in reports:
-                    insist(log.put(each) is True, "a report of accesses was not kept for good")
-                _require_found(log, _rows(reports))
 
-    search(_STORIES, trial.examples, check, _story)
-
-
-def _require_found(log: AccessLog, rows: list[es.Access]) -> None:
-    for exams, users in ((_EXAMS, None), (_EXAMS[:1], None), (None, _USERS[:1]), (_EXAMS, _USERS)):
-        about = [
-            row
-            for row in rows
-            if (exams is None or row.exam in exams) and (users is None or row.user in users)
-        ]
-        asked = partial(
-            AccessQuery,
-            exams=None if exams is None else frozenset(exams),
-            users=None if users is None else frozenset(users),
+def _require_found(
+    log: AccessLog,
+    rows: list[es.Access],
+    exams: tuple[es.ExamId, ...] | None = None,
+    users: tuple[es.UserId, ...] | None = None,
+) -> None:
+    about = [row for row in rows if exams is None or row.exam in exams]
+    about = [row for row in about if users is None or row.user in users]
+    asked = partial(
+        AccessQuery,
+        exams=frozenset(exams) if exams else None,
+        users=frozenset(users) if users else None,
+    )
+    for limit in (1, 2, 99):
+        found = in_pages(
+            "an access",
+            limit,
+            lambda after, most: log.find(asked(after=after, limit=most)),
+            lambda each: each.place,
         )
-        for limit in (1, 2, 99):
-
-            def page(
-                after: Place | None, asked: partial[AccessQuery] = asked, limit: int = limit
-            ) -> tuple[es.Access, ...]:
-                return log.find(asked(after=after, limit=limit))
-
-            what = f"accesses to {exams!r} by {users!r}, in pages of {limit}"
-            same(what, in_pages("an access", limit, page, lambda each: each.place), about)
-        for since in (START, START + TICK, START + DAY):
-            part = log.find(asked(since=since, before=since + DAY, limit=99))
-            inside = [r for r in about if since <= r.last and r.first < since + DAY]
-            same(f"accesses to {exams!r} by {users!r} in the day from {since}", [*part], inside)
+        same(f"accesses to {exams!r} by {users!r}, in pages of {limit}", found, about)
+    for since in (START, START + TICK, START + DAY):
+        part = log.find(asked(since=since, before=since + DAY, limit=99))
+        inside = [row for row in about if since <= row.last and row.first < since + DAY]
+        same(f"accesses to {exams!r} by {users!r} in the day from {since}", [*part], inside)
 
 
-@law.of_trial()
-def a_purge_deletes_what_was_over(trial: StoreTrial) -> None:
+@law.of_examples(_STORIES, _story)
+def a_purge_deletes_what_was_over(bench: Bench, reports: _Reports) -> None:
     """A purge deletes the accesses that were over before a time, and is in every exam's history."""
-
-    def check(reports: _Reports) -> None:
-        with trial.bench() as bench:
-            if bench.ports.accesses is not None:
-                for each in reports:
-                    bench.ports.accesses.put(each)
-                _require_purged(bench, bench.ports.accesses, _rows(reports))
-
-    search(_STORIES, trial.examples, check, _story)
-
-
-def _require_purged(bench: Bench, log: AccessLog, rows: list[es.Access]) -> None:
-    before = START + DAY + TICK
+    log = bench.ports.accesses
+    if log is None:
+        return
+    for each in reports:
+        log.put(each)
+    rows, before = _rows(reports), START + DAY + TICK
     request = AccessPurge(before=before, performed_by="host", why="a law is tried")
     purge = AccessesPurged(at=START, request=request, rows=0)
     left = [row for row in rows if row.last >= before]
@@ -165,13 +167,3 @@ def concurrent_reports_add_up(bench: Bench) -> None:
     at_once([partial(log.put, each) for each in reports])
     found = log.find(AccessQuery(exams=frozenset(_EXAMS), limit=99))
     same("accesses that were reported at once", [*found], _rows(reports))
-
-
-def _story(reports: _Reports) -> Iterator[str]:
-    for report in reports:
-        yield "Reported together:"
-        for each in report:
-            yield (
-                f"  user {each.user}, {each.exam!r}, {each.permission.name}, {each.purpose}, "
-                f"window of {each.window}: {each.count} times, from {each.first} to {each.last}."
-            )

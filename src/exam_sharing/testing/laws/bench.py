@@ -341,7 +341,7 @@ class Bench:
         return in_pages(
             "an exam",
             limit,
-            lambda after: visible(user, keys, after, limit, now, own=own),
+            lambda after, most: visible(user, keys, after, most, now, own=own),
             lambda each: (each.uploaded_at, each.exam.value),
         )
 

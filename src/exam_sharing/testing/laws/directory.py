@@ -385,7 +385,7 @@ def the_list_is_sorted_at_every_page_size(directory: Directory) -> None:
         found = in_pages(
             "a principal",
             limit,
-            lambda after: directory.listed(ACTOR, after, limit, leave_out),
+            lambda after, most: directory.listed(ACTOR, after, most, leave_out),
             lambda pair: (pair[1], pair[0].key),
         )
         expected = [(each, name) for each, name, _ in _ODDLY_NAMED.choices(ACTOR, leave_out)]

@@ -21,7 +21,7 @@ from exam_sharing.testing.cases.portals import over_store
 from exam_sharing.testing.edges import DAY, START, TICK
 from exam_sharing.testing.histories import SHARE_WITH_GROUP, continued
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, laws_of_port
-from exam_sharing.testing.laws.law import insist, same, same_members, search
+from exam_sharing.testing.laws.law import insist, same, same_members
 from exam_sharing.testing.story import WORDS, RulesBroken, clock_time
 
 law: Final = laws_of_port()
@@ -122,32 +122,6 @@ class _Kept:
         return held
 
 
-@law.of_trial()
-def checks_and_lists_agree_after_random_acts(trial: StoreTrial) -> None:
-    """Checks and lists agree with each other and with the grants, after any acts."""
-
-    def check(history: _History) -> None:
-        with trial.bench() as bench:
-            _live_through(bench, history)
-
-    trial.require_usable()
-    search(_HISTORIES, trial.examples, check, _story)
-
-
-@law.of_trial("uploads_by_port")
-def every_act_after_a_share_with_a_group_keeps_the_rules(trial: StoreTrial) -> None:
-    """No one exceeds their source, lists agree with checks, and refused acts change nothing.
-
-    That holds for each of 48 acts of three users, two of them in the group, on one exam.
-    `check_histories` tries all histories.
-    """
-    trial.require_usable()
-    try:
-        continued(over_store(trial.open_store), (("ben", "carla"), (SHARE_WITH_GROUP,)))
-    except RulesBroken as broken:
-        insist(holds=False, problem=str(broken))
-
-
 def _story(history: _History) -> Iterator[str]:
     for exam, owner, day in zip(_EXAMS, history.owners, history.days, strict=True):
         yield f"Exam {exam} arrives, uploaded on {START + day * DAY:%d %B} and owned by {owner}."
@@ -166,7 +140,9 @@ def _sentence(act: _Act) -> str:
     return act.kind.value.format(act=act, given=given, some=some, start=clock_time(START))
 
 
-def _live_through(bench: Bench, history: _History) -> None:
+@law.of_examples(_HISTORIES, _story)
+def checks_and_lists_agree_after_random_acts(bench: Bench, history: _History) -> None:
+    """Checks and lists agree with each other and with the grants, after any acts."""
     kept = _Kept(history)
     for (exam, owner), day in zip(kept.owners.items(), history.days, strict=True):
         batch = es.BatchId(f"batch of {exam}")
@@ -188,6 +164,20 @@ def _live_through(bench: Bench, history: _History) -> None:
         for now in (START, START + DAY):
             held = kept.held(user, (user, *groups), now)
             bench.require_held(user, (user, *groups), held, now=now, limits=(1, 2, 9))
+
+
+@law.of_trial("uploads_by_port")
+def every_act_after_a_share_with_a_group_keeps_the_rules(trial: StoreTrial) -> None:
+    """No one exceeds their source, lists agree with checks, and refused acts change nothing.
+
+    That holds for each of 48 acts of three users, two of them in the group, on one exam.
+    `check_histories` tries all histories.
+    """
+    trial.require_usable()
+    try:
+        continued(over_store(trial.open_store), (("ben", "carla"), (SHARE_WITH_GROUP,)))
+    except RulesBroken as broken:
+        insist(holds=False, problem=str(broken))
 
 
 def _written(bench: Bench, kept: _Kept, act: _Act) -> Iterator[tuple[Changes, bool]]:

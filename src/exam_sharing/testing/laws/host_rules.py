@@ -14,7 +14,7 @@ import exam_sharing as es
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, People, Profile, ShareFacts
 from exam_sharing.ports import HostFacts
 from exam_sharing.testing.edges import DAY, START
-from exam_sharing.testing.laws.law import Law, Laws, insist, same, search
+from exam_sharing.testing.laws.law import Law, Laws, insist, same
 from exam_sharing.testing.story import WORDS
 from exam_sharing.validation import is_a, is_whole_from
 
@@ -124,39 +124,27 @@ def _story(case: _Case) -> Iterator[str]:
     yield f"{WORDS.request(case.request)}."
 
 
-@law
-def a_rule_answers_true_or_false(trial: _Trial) -> None:
+@law.of_examples(_cases(), _story)
+def a_rule_answers_true_or_false(trial: _Trial, case: _Case) -> None:
     """The answer is a `bool` for every share; only `False` lets a share pass."""
-
-    def check(case: _Case) -> None:
-        answer = trial.answer(case)
-        insist(isinstance(answer, bool), f"the rule answered {answer!r}")
-
-    search(_cases(), trial.examples, check, _story)
+    answer = trial.answer(case)
+    insist(isinstance(answer, bool), f"the rule answered {answer!r}")
 
 
-@law
-def a_rule_answers_the_same_each_time(trial: _Trial) -> None:
+@law.of_examples(_cases(), _story)
+def a_rule_answers_the_same_each_time(trial: _Trial, case: _Case) -> None:
     """The answer depends only on the request, the facts and the facts of the host."""
-
-    def check(case: _Case) -> None:
-        first, second = trial.answer(case), trial.answer(case)
-        same("the same question again", second, first)
-
-    search(_cases(), trial.examples, check, _story)
+    first, second = trial.answer(case), trial.answer(case)
+    same("the same question again", second, first)
 
 
-@law
-def a_rule_discloses_no_unseen_exams(trial: _Trial) -> None:
+@law.of_examples(_cases(), _story)
+def a_rule_discloses_no_unseen_exams(trial: _Trial, case: _Case) -> None:
     """Exams that the actor cannot see do not change the answer."""
-
-    def check(case: _Case) -> None:
-        alone = trial.answer(case)
-        exams = (*case.facts.exams, *case.unseen)
-        beside = attrs.evolve(case, facts=attrs.evolve(case.facts, exams=exams))
-        same("the answer, with exams of the batch that are unseen", trial.answer(beside), alone)
-
-    search(_cases(), trial.examples, check, _story)
+    alone = trial.answer(case)
+    exams = (*case.facts.exams, *case.unseen)
+    beside = attrs.evolve(case, facts=attrs.evolve(case.facts, exams=exams))
+    same("the answer, with exams of the batch that are unseen", trial.answer(beside), alone)
 
 
 def host_rule_laws(

@@ -136,6 +136,30 @@ class Laws(Generic[TrialT, SubjectT]):
 
         return mark
 
+    def of_examples(
+        self,
+        strategy: SearchStrategy[ExampleT],
+        story: Callable[[ExampleT], Iterable[str]],
+        *capabilities: str,
+    ) -> Callable[[Callable[[SubjectT, ExampleT], None]], object]:
+        """Mark a check as a law of `examples` random ones, each with a subject of its own."""
+
+        def mark(check: Callable[[SubjectT, ExampleT], None]) -> object:
+            @wraps(check)
+            def of_trial(trial: Any) -> None:  # noqa: ANN401  a trial with `examples`
+                __tracebackhide__ = True
+
+                def try_one(example: ExampleT) -> None:
+                    __tracebackhide__ = True
+                    with self._open_subject(trial) as subject:
+                        check(subject, example)
+
+                search(strategy, trial.examples, try_one, story)
+
+            return self.of_trial(*capabilities)(of_trial)
+
+        return mark
+
     def of(self, trial: TrialT) -> Iterator[Law]:
         """Yield the laws whose capabilities the trial declares."""
         for check, capabilities in self._checks:
@@ -225,13 +249,16 @@ def same_members(what: str, found: Iterable[object], expected: Iterable[object])
 def in_pages(
     what: str,
     limit: int,
-    read: Callable[[PlaceT | None], Sequence[ItemT]],
+    read: Callable[[PlaceT | None, int], Sequence[ItemT]],
     place_of: Callable[[ItemT], PlaceT],
 ) -> list[ItemT]:
-    """Return a whole list of items that `what` names, read in pages until one is empty."""
+    """Return a whole list of items that `what` names, read in pages until one is empty.
+
+    `read` takes the place behind which a page begins, and the limit.
+    """
     listed: list[ItemT] = []
     places: list[PlaceT] = []
-    while page := read(places[-1] if places else None):
+    while page := read(places[-1] if places else None, limit):
         insist(len(page) <= limit, f"a page of at most {limit} held {len(page)} items")
         new = [place_of(each) for each in page]
         twice = f"{what} was listed twice, in pages of {limit}: {new!r} after {len(places)} others"

@@ -5,6 +5,7 @@ Specification: `#delivery`, `#personal-messages`, `#ids`.
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import attrs
@@ -71,7 +72,7 @@ def _listed(bench: Bench, limit: int = 99, *, given_up: bool | None = None) -> l
     listed = in_pages(
         "a notice",
         limit,
-        lambda after: bench.ports.outbox.listed(after, limit, given_up=given_up),
+        partial(bench.ports.outbox.listed, given_up=given_up),
         lambda each: each.number,
     )
     return [each.id.value for each in listed]

@@ -8,20 +8,23 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from enum import Enum
-from typing import Final
+from functools import partial
+from itertools import product
+from typing import Any, Final, TypeAlias
 
 import attrs
 from hypothesis import strategies as st
 
 import exam_sharing as es
 from exam_sharing.acts import history, showing
-from exam_sharing.history import Place, Stretch, subjects_of
+from exam_sharing.events import Event
+from exam_sharing.history import Stretch, subjects_of
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
 from exam_sharing.policy.past import Moment
 from exam_sharing.ports import Ports
 from exam_sharing.testing.edges import START, TICK
-from exam_sharing.testing.laws.bench import Bench, StoreTrial, laws_of_port
-from exam_sharing.testing.laws.law import in_pages, needed, same, search
+from exam_sharing.testing.laws.bench import Bench, laws_of_port
+from exam_sharing.testing.laws.law import in_pages, same
 
 law: Final = laws_of_port()
 
@@ -76,12 +79,13 @@ _STEPS: Final = st.lists(
 )
 
 
-@attrs.frozen(kw_only=True)
-class _Answered:
-    """What was answered at a moment."""
+_Answers: TypeAlias = dict[str, object]
 
-    moment: Moment
-    answers: dict[str, object]
+
+def _story(steps: list[_Step]) -> Iterator[str]:
+    yield "User a owns an exam; nobody is in the groups g and h."
+    for step in steps:
+        yield f"{step.kind.value.format(step)}."
 
 
 class _Clinic:
@@ -108,159 +112,114 @@ class _Clinic:
     def take(self, step: _Step) -> None:
         # What is refused, or no longer possible, leaves nothing but the record of a refusal.
         with suppress(es.ExamSharingError):
-            getattr(self, f"_{step.kind.name.lower()}")(step)
+            self._take(step)
 
-    def _share(self, step: _Step) -> None:
-        request = es.ShareRequest(
-            actor=step.user,
-            exam=_EXAM,
-            recipients=(step.principal,),
-            permission=step.permission,
-            until=self.now + step.ticks * TICK if step.ticks > 1 else None,
-            attested=True,
-        )
-        self.sharing.share(request)
+    def _take(self, step: _Step) -> None:  # noqa: C901  by kind
+        until, directory = self.now + step.ticks * TICK, self.directory
+        asked: dict[str, Any] = {"actor": step.user, "exam": _EXAM}
+        match step.kind:
+            case _Kind.SHARE:
+                asked |= {"recipients": (step.principal,), "permission": step.permission}
+                asked |= {"until": until if step.ticks > 1 else None, "attested": True}
+                self.sharing.share(es.ShareRequest(**asked))
+            case _Kind.UNSHARE:
+                asked |= {"recipient": step.principal, "reshares": step.reshares}
+                self.sharing.unshare(es.UnshareRequest(**asked))
+            case _Kind.NARROW:
+                asked |= {"recipient": step.principal, "permission": es.Permission.VIEW}
+                self.sharing.narrow(es.NarrowRequest(**asked, until=until))
+            case _Kind.TRANSFER:
+                if self.bench.trial.transfer is not None:
+                    self.bench.transfer(_EXAM, step.user, self.now)
+            case _Kind.WITHDRAW:
+                self.sharing.admin.withdraw(_EXAM, performed_by="host", why="a law is tried")
+            case _Kind.JOIN:
+                if group := directory.group(step.group):
+                    directory.add(attrs.evolve(group, members=group.members ^ {step.principal}))
+            case _Kind.SWITCH:
+                if user := directory.user(step.user):
+                    directory.add(attrs.evolve(user, active=not user.active))
+            case _Kind.REMOVE:
+                directory.remove(step.principal)
+            case _Kind.TICK:
+                self.now += TICK
 
-    def _unshare(self, step: _Step) -> None:
-        request = es.UnshareRequest(
-            actor=step.user, exam=_EXAM, recipient=step.principal, reshares=step.reshares
-        )
-        self.sharing.unshare(request)
-
-    def _narrow(self, step: _Step) -> None:
-        request = es.NarrowRequest(
-            actor=step.user,
-            exam=_EXAM,
-            recipient=step.principal,
-            permission=es.Permission.VIEW,
-            until=self.now + step.ticks * TICK,
-        )
-        self.sharing.narrow(request)
-
-    def _transfer(self, step: _Step) -> None:
-        if self.bench.trial.transfer is not None:
-            self.bench.transfer(_EXAM, step.user, self.now)
-
-    def _withdraw(self, _step: _Step) -> None:
-        self.sharing.admin.withdraw(_EXAM, performed_by="host", why="a law is tried")
-
-    def _join(self, step: _Step) -> None:
-        group = self.directory.group(step.group)
-        if group is not None:
-            self.directory.add(attrs.evolve(group, members=group.members ^ {step.principal}))
-
-    def _switch(self, step: _Step) -> None:
-        user = self.directory.user(step.user)
-        if user is not None:
-            self.directory.add(attrs.evolve(user, active=not user.active))
-
-    def _remove(self, step: _Step) -> None:
-        self.directory.remove(step.principal)
-
-    def _tick(self, _step: _Step) -> None:
-        self.now += TICK
-
-    def answered(self) -> _Answered:
+    def answered(self) -> tuple[Moment, _Answers]:
         """Ask everything now."""
         version = self.ports.grants.read((_EXAM,), ended=False)[_EXAM].version
-        change = self.directory.last_change()
-        moment = Moment(at=self.now, version=version, change=change)
-        return _Answered(moment=moment, answers=_answers(self.ports, self.now))
+        moment = Moment(at=self.now, version=version, change=self.directory.last_change())
+        return moment, _answers(self.ports, self.now)
 
-    def answered_again(self, moment: Moment) -> dict[str, object]:
+    def answered_again(self, moment: Moment) -> _Answers:
         return _answers(history.Then(self.ports, _EXAM, moment).ports, moment.at)
 
 
-def _answers(ports: Ports, now: datetime) -> dict[str, object]:
+def _answers(ports: Ports, now: datetime) -> _Answers:
     def who_can(permission: es.Permission) -> object:
         try:
             return showing.who_can(ports, permission, _EXAM, now)
         except es.Refused as refused:
             return refused.reasons
 
-    asked = ((user, permission) for user in _USERS for permission in es.Permission)
     explained = {
         f"explain {user} {permission.name}": showing.explain(ports, user, permission, _EXAM, now)
-        for user, permission in asked
+        for user, permission in product(_USERS, es.Permission)
     }
     return {**explained, **{f"who can {each.name}": who_can(each) for each in es.Permission}}
 
 
-@law.of_trial()
-def every_answer_is_given_again(trial: StoreTrial) -> None:
+@law.of_examples(_STEPS, _story)
+def every_answer_is_given_again(bench: Bench, steps: list[_Step]) -> None:
     """What was answered of an exam is answered again, of that version and of that time.
 
     A store that keeps no history has nothing to answer.
     """
-
-    def check(steps: list[_Step]) -> None:
-        with trial.bench() as bench:
-            if bench.ports.history is None:
-                return
-            clinic = _Clinic(bench)
-            past = [clinic.answered()]
-            for step in steps:
-                clinic.take(step)
-                past.append(clinic.answered())
-            _require_again(clinic, past)
-
-    search(_STEPS, trial.examples, check, _story)
-
-
-def _require_again(clinic: _Clinic, past: list[_Answered]) -> None:
-    for each in past:
-        found = clinic.answered_again(each.moment)
-        same(f"answered again of {each.moment!r}", found, each.answers)
+    if bench.ports.history is None:
+        return
+    clinic = _Clinic(bench)
+    past = [clinic.answered()]
+    for step in steps:
+        clinic.take(step)
+        past.append(clinic.answered())
+    for moment, answers in past:
+        same(f"answered again of {moment!r}", clinic.answered_again(moment), answers)
     # By time, the last answer before the clock went on.
-    last = {each.moment.at: each.answers for each in past}
+    last = {moment.at: answers for moment, answers in past}
     for at, answers in last.items():
         same(f"answered again of {at}", clinic.answered_again(Moment(at=at)), answers)
 
 
-@law.of_trial("events")
-def histories_hold_all_that_names_them(trial: StoreTrial) -> None:
+@law.of_examples(_STEPS, _story, "events")
+def histories_hold_all_that_names_them(bench: Bench, steps: list[_Step]) -> None:
     """The history of an exam, of a user, and of both, is what names them, newest first."""
-
-    def check(steps: list[_Step]) -> None:
-        with trial.bench() as bench:
-            clinic = _Clinic(bench)
-            for step in steps:
-                clinic.take(step)
-            _require_history(bench)
-
-    search(_STEPS, trial.examples, check, _story)
-
-
-def _require_history(bench: Bench) -> None:
-    kept = bench.ports.history
-    if kept is None:
-        return
-    events = tuple(needed(bench.trial.events)(bench.ports.store))
-    # The place in the trail orders events of one time.
-    placed = sorted(enumerate(events), key=lambda each: (each[1].at, each[0]), reverse=True)
-    for exam, user in ((_EXAM, None), (None, _USERS[1]), (_EXAM, _USERS[1])):
-        named = {each for each in (exam, user) if each is not None}
-        expected = [event for _, event in placed if named <= subjects_of(event)]
-        for limit in (1, 2, 99):
-
-            def page(
-                after: Place | None,
-                exam: es.ExamId | None = exam,
-                user: es.UserId | None = user,
-                limit: int = limit,
-            ) -> tuple[es.Happening, ...]:
-                return kept.happened(exam, user, Stretch(after=after, limit=limit))
-
-            entries = in_pages("an entry", limit, page, lambda entry: (entry.at, entry.number))
-            what = f"the history of {exam!r} and {user!r}, in pages of {limit}"
-            same(what, [each.what for each in entries], expected)
-        for since in (START, START + TICK):
-            part = kept.happened(exam, user, Stretch(since=since, before=since + TICK, limit=99))
-            inside = [each for each in expected if each.at == since]
-            same(f"the history at {since}", [each.what for each in part], inside)
-
-
-def _story(steps: list[_Step]) -> Iterator[str]:
-    yield "User a owns an exam; nobody is in the groups g and h."
+    clinic = _Clinic(bench)
     for step in steps:
-        yield f"{step.kind.value.format(step)}."
+        clinic.take(step)
+    # The place in the trail orders events of one time.
+    placed = sorted(enumerate(bench.events()), key=lambda each: (each[1].at, each[0]))
+    newest_first = [event for _, event in reversed(placed)]
+    for exam, user in ((_EXAM, None), (None, _USERS[1]), (_EXAM, _USERS[1])):
+        _require_history(bench, newest_first, exam, user)
+
+
+def _require_history(
+    bench: Bench, events: list[Event], exam: es.ExamId | None, user: es.UserId | None
+) -> None:
+    if bench.ports.history is None:
+        return
+    happened = partial(bench.ports.history.happened, exam, user)
+    named = {each for each in (exam, user) if each is not None}
+    expected = [event for event in events if named <= subjects_of(event)]
+    for limit in (1, 2, 99):
+        entries = in_pages(
+            "an entry",
+            limit,
+            lambda after, most: happened(Stretch(after=after, limit=most)),
+            lambda entry: (entry.at, entry.number),
+        )
+        what = f"the history of {exam!r} and {user!r}, in pages of {limit}"
+        same(what, [each.what for each in entries], expected)
+    for since in (START, START + TICK):
+        part = happened(Stretch(since=since, before=since + TICK, limit=99))
+        inside = [each for each in expected if each.at == since]
+        same(f"the history at {since}", [each.what for each in part], inside)
