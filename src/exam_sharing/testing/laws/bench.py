@@ -7,6 +7,7 @@ commit has its event.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import count
 from typing import Any, Final
 
@@ -48,7 +49,6 @@ class StoreTrial:
     keeps_text: Callable[[Any, str], bool] | None = capability()
     hide: Callable[[Any, es.ExamId, bool], object] | None = capability()
     examples: int = attrs.field(validator=is_whole_from(1))
-    _found: list[opening.StoreNotUsable | None] = attrs.field(factory=list, init=False)
 
     @property
     def uploads_by_port(self) -> bool:
@@ -62,15 +62,16 @@ class StoreTrial:
 
     def require_usable(self) -> None:
         """Raise `StoreNotUsable` if the stores cannot be tested; only the first call tries them."""
-        if not self._found:
-            try:
-                opening.require_isolated(self.open_store, dict(self._traces()), self.upload)
-            except opening.StoreNotUsable as error:
-                self._found.append(error)
-            else:
-                self._found.append(None)
-        if self._found[0] is not None:
-            raise self._found[0]
+        if self._problem is not None:
+            raise self._problem
+
+    @cached_property
+    def _problem(self) -> opening.StoreNotUsable | None:
+        try:
+            opening.require_isolated(self.open_store, dict(self._traces()), self.upload)
+        except opening.StoreNotUsable as error:
+            return error
+        return None
 
     def _traces(self) -> Iterator[tuple[str, opening.Trace]]:
         """Yield, for what only a capability reads, whether an opened store holds it."""

@@ -8,14 +8,18 @@ from contextlib import nullcontext
 from typing import Any, Final
 
 import attrs
+from hypothesis import assume
 from hypothesis import strategies as st
 
 import exam_sharing as es
-from exam_sharing.policy.facts import ExamFacts, ExamGrants, People, Profile, ShareFacts
+from exam_sharing.acts import gathering
+from exam_sharing.policy.facts import ExamFacts, ExamGrants, ShareFacts
 from exam_sharing.ports import HostFacts
-from exam_sharing.testing.edges import DAY, START
 from exam_sharing.testing.laws.law import Law, Laws, insist, same
+from exam_sharing.testing.opening import opened
 from exam_sharing.testing.story import WORDS
+from exam_sharing.testing.strategies import worlds
+from exam_sharing.testing.worlds import World
 from exam_sharing.validation import is_a, is_whole_from
 
 
@@ -38,87 +42,56 @@ class _Trial:
 
 law: Final = Laws[_Trial, _Trial](nullcontext)
 
-_CD: Final = es.BatchId("cd")
-_USERS: Final = tuple(map(es.UserId, "abcd"))
-_ACTOR: Final = _USERS[0]
-_BEHIND: Final[dict[es.PrincipalId, frozenset[es.UserId]]] = {
-    **{user: frozenset({user}) for user in _USERS[1:3]},
-    **{group: frozenset(_USERS[1:3]) for group in map(es.GroupId, "ab")},
-}
-"""The recipients, and the users behind each."""
-
-_PROFILES: Final = {
-    user: Profile(
-        user=user,
-        active=True,
-        principals=frozenset({user.key}),
-        sharing_in_plan=True,
-        wants_notices=True,
-    )
-    for user in _USERS
-}
-
 
 @attrs.frozen(kw_only=True)
 class _Case:
     """A share of exams that the actor sees, in a batch with exams that the actor does not see."""
 
+    world: World
     request: es.ShareRequest
     facts: ShareFacts
-    unseen: tuple[ExamFacts, ...] = ()
-
-
-def _exam(
-    name: str, owner: es.UserId, subject: str | None, given: es.Permission | None
-) -> ExamFacts:
-    exam = es.Exam(id=es.ExamId(name), owner=owner, batch=_CD, uploaded_at=START, subject=subject)
-    if given is None:
-        return ExamFacts(exam=exam, sharing=ExamGrants())
-    grant = es.Grant(
-        id=es.GrantId(f"grant on {exam.id}"),
-        exam=exam.id,
-        grantor=owner,
-        recipient=_ACTOR,
-        permission=given,
-        version=1,
-        basis=es.OWNER,
-        share=es.ShareId("share"),
-        made_at=START,
-    )
-    return ExamFacts(exam=exam, sharing=ExamGrants(version=1, grants=(grant,)))
+    unseen: tuple[ExamFacts, ...]
 
 
 @st.composite
 def _cases(draw: st.DrawFn) -> _Case:
-    subjects = st.sampled_from([None, "subject 1", "subject 2"])
-    owned = st.builds(lambda subject: (_ACTOR, subject, None), subjects)
-    given = st.tuples(st.just(_USERS[3]), subjects, st.sampled_from(es.Permission))
-    described = draw(st.lists(owned | given, min_size=1, max_size=3))
-    exams = tuple(_exam(f"e{place}", *each) for place, each in enumerate(described))
-    others = range(draw(st.integers(0, 2)))
-    unseen = tuple(_exam(f"unseen {n}", _USERS[3], draw(subjects), None) for n in others)
-    recipient = st.sampled_from(tuple(_BEHIND))
-    recipients = draw(st.lists(recipient, min_size=1, max_size=3, unique=True))
-    behind = {each: _BEHIND[each] for each in recipients}
-    profiles = {user: _PROFILES[user] for users in behind.values() for user in users}
-    people = People(behind=behind, profiles=profiles, seen=frozenset(recipients))
-    request = es.ShareRequest(
-        actor=_ACTOR,
-        exam=exams[0].id,
-        recipients=tuple(recipients),
-        permission=draw(st.sampled_from(es.Permission)),
-        scope=draw(st.sampled_from(es.Scope)) if len(exams) == 1 and not unseen else es.Scope.BATCH,
-        until=draw(st.sampled_from([None, START + DAY, START + 3_650 * DAY])),
-        attested=True,
-        message=draw(st.sampled_from([None, "a message"])),
+    world = draw(worlds(max_acts=4))
+    can, now = world.sharing.can, world.clock.now
+    held = [(u, e) for u in world.users for e in world.exams if can(u, es.Permission.VIEW, e)]
+    assume(held)
+    actor, exam = draw(st.sampled_from(held))
+    recipients = st.sampled_from([each for each in world.principals if each != actor])
+    unseen_names = [f"unseen {place}" for place in range(draw(st.integers(0, 3)))]
+    asked: es.ShareRequest = draw(st.from_type(es.ShareRequest))
+    request = attrs.evolve(
+        asked,
+        actor=actor,
+        exam=exam,
+        recipients=draw(st.lists(recipients, min_size=1, max_size=3)),
+        scope=es.Scope.BATCH if unseen_names else asked.scope,
     )
-    facts = ShareFacts(actor=_PROFILES[_ACTOR], exams=exams, people=people)
-    return _Case(request=request, facts=facts, unseen=unseen)
+    with opened(lambda: world.store) as store:
+        ports = store.with_people(world.directory, notifier=world.notifier)
+        facts = gathering.share_facts(ports, es.Policy(), request, now)
+    subjects = st.sampled_from((None, "subject 1", "subject 2"))
+    seen = tuple(
+        attrs.evolve(each, exam=attrs.evolve(each.exam, subject=draw(subjects)))
+        for each in facts.exams
+        if can(actor, es.Permission.VIEW, each.id)
+    )
+    other = attrs.evolve(seen[0].exam, owner=es.UserId("stranger"), subject=draw(subjects))
+    unseen = tuple(
+        ExamFacts(exam=attrs.evolve(other, id=es.ExamId(name)), sharing=ExamGrants())
+        for name in unseen_names
+    )
+    facts = attrs.evolve(facts, exams=seen)
+    return _Case(world=world, request=request, facts=facts, unseen=unseen)
 
 
 def _story(case: _Case) -> Iterator[str]:
+    yield from case.world.story
     for exam in case.facts.exams:
-        yield f"There is {exam.id}, owned by {exam.exam.owner}, of {exam.exam.subject or 'nobody'}."
+        yield f"{exam.id} is of {exam.exam.subject or 'nobody'}."
     for exam in case.unseen:
         yield f"In the same batch there is {exam.id}, which the actor does not see."
     yield f"{WORDS.request(case.request)}."

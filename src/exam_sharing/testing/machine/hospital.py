@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
+from itertools import product
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -168,10 +169,12 @@ class Hospital:
         """The grants that a request can name, each with its number in the model."""
         return {es.GrantId(f"{number}"): number for number in self.world.grants}
 
+    def pairs(self) -> list[tuple[es.UserId, es.ExamId]]:
+        return list(product(self.users, self.exams))
+
     def held(self) -> list[tuple[es.UserId, es.ExamId]]:
         """Return who has access to which exam, by the model."""
-        pairs = [(user, exam) for user in self.users for exam in self.exams]
-        return [each for each in pairs if self.world.has_access(*each)]
+        return [each for each in self.pairs() if self.world.has_access(*each)]
 
     def not_found(self) -> list[tuple[es.UserId, es.ExamId]]:
         """Return pairs of a user and an exam that the user cannot find, whatever was shared."""

@@ -182,7 +182,7 @@ class PortalMachine(HospitalMachine):
         checks = [{"permission": each.name, "question": "can"} for each in es.Permission]
         if "can" not in self._form.questions:
             checks = [{"question": "tabs"}]
-        pairs = [(user, exam) for user in hospital.users for exam in hospital.exams]
+        pairs = hospital.pairs()
         for user, exam in pairs:
             for check in checks:
                 yield {"user": user.value, "exam": exam.value, **check}

@@ -114,10 +114,8 @@ class HospitalMachine(RuleBasedStateMachine):
         everybody: tuple[es.PrincipalId, ...] = (*users, *members_of)
         pairs = st.tuples(st.sampled_from(users), st.sampled_from(everybody))
         hidden = draw(st.frozensets(pairs, max_size=2 if draw(seldom) else 0))
-        self.page, self.typed = (
-            draw(st.sampled_from((6, 2, 1))),
-            draw(st.sampled_from(drawing.TYPED)),
-        )
+        self.page = draw(st.sampled_from((6, 2, 1)))
+        self.typed = draw(st.sampled_from(drawing.TYPED))
         self.turns = count(draw(numbers))
         self.hospital = self._open(policy, users, hidden)
         self.choices = drawing.Choices(self.hospital)

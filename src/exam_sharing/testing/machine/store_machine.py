@@ -176,7 +176,7 @@ class SharingMachine(HospitalMachine):
         self._views(*pick(turn, hospital.not_found()))
         request = self.choices.previewed(turn)
         self._preview(request, request)
-        self._ask("graph", *pick(turn, list(product(hospital.users, hospital.exams))))
+        self._ask("graph", *pick(turn, hospital.pairs()))
         self._ask("whole_graph", pick(turn, EXAMS))
         self._accesses(turn)
         hospital.remember()
