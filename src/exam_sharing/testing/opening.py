@@ -12,6 +12,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar, get_type_hints
@@ -32,6 +33,12 @@ OpenStore: TypeAlias = Callable[[], object]
 
 Upload: TypeAlias = Callable[[Any, es.UploadBatch, tuple[es.Exam, ...]], None]
 """Records an upload in a store that `open_store` returned."""
+
+Transfer: TypeAlias = Callable[[Any, es.ExamId, es.UserId, datetime], None]
+"""Gives an exam in a store to another owner, at a time."""
+
+Hide: TypeAlias = Callable[[Any, es.ExamId, bool], object]
+"""Removes an exam from the host of a store, or brings it back."""
 
 
 class StoreNotUsable(es.CallerError):

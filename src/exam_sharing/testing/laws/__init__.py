@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from datetime import datetime
 from typing import Any, Final
 
+import exam_sharing as es
 from exam_sharing.events import Event
-from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.identifiers import ExamId, ShareId, UserId
 from exam_sharing.policy.plans import Share
 from exam_sharing.testing.laws import (
     access,
@@ -29,7 +27,7 @@ from exam_sharing.testing.laws.law import Law, LawBroken
 from exam_sharing.testing.laws.notifier import law as of_notifiers
 from exam_sharing.testing.laws.notifier import notifier_laws
 from exam_sharing.testing.laws.population import Population
-from exam_sharing.testing.opening import OpenStore
+from exam_sharing.testing.opening import Hide, OpenStore, Transfer, Upload
 
 __all__ = ["Law", "LawBroken", "Population", "directory_laws", "host_rule_laws", "notifier_laws"]
 __all__ += ["store_laws"]
@@ -57,13 +55,13 @@ def store_laws(  # noqa: PLR0913  one for each capability of a store
     open_store: OpenStore,
     *,
     threads: bool = True,
-    upload: Callable[[Any, UploadBatch, tuple[Exam, ...]], None] | None = None,
-    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = None,
+    upload: Upload | None = None,
+    transfer: Transfer | None = None,
     events: Callable[[Any], Iterable[Event]] | None = None,
-    share_record: Callable[[Any, ShareId], Share | None] | None = None,
+    share_record: Callable[[Any, es.ShareId], Share | None] | None = None,
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = None,
     keeps_text: Callable[[Any, str], bool] | None = None,
-    hide: Callable[[Any, ExamId, bool], object] | None = None,
+    hide: Hide | None = None,
     examples: int = 25,
 ) -> tuple[Law, ...]:
     """Return the laws of a store, each to be checked by itself.

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Final, TypeAlias
+from itertools import product
+from typing import Any, Final, TypeAlias
 
 import attrs
 from hypothesis import strategies as st
@@ -27,21 +28,10 @@ _REPORTS: Final = 6
 _Reports: TypeAlias = list[tuple[es.Access, ...]]
 
 
-def _access(
-    user: es.UserId,
-    exam: es.ExamId,
-    permission: es.Permission,
-    purpose: str | None,
-    window: int,
-    since: int,
-    until: int,
-) -> es.Access:
+def _access(window: int, since: int, until: int, **about: Any) -> es.Access:  # noqa: ANN401  fields
     began = START + window * DAY
     return es.Access(
-        user=user,
-        exam=exam,
-        permission=permission,
-        purpose=purpose,
+        **about,
         origin=f"{since} to {until}",
         window=began,
         first=began + min(since, until) * TICK,
@@ -50,23 +40,17 @@ def _access(
     )
 
 
-_TICKS: Final = st.integers(0, 2)
-_STORIES: Final = st.lists(
-    st.lists(
-        st.builds(
-            _access,
-            st.sampled_from(_USERS),
-            st.sampled_from(_EXAMS),
-            st.sampled_from(es.Permission),
-            st.sampled_from((None, "TREATMENT")),
-            st.integers(0, 1),
-            _TICKS,
-            _TICKS,
-        ),
-        max_size=3,
-    ).map(tuple),
-    max_size=_REPORTS,
+_ACCESSES: Final = st.builds(
+    _access,
+    window=st.integers(0, 1),
+    since=st.integers(0, 2),
+    until=st.integers(0, 2),
+    user=st.sampled_from(_USERS),
+    exam=st.sampled_from(_EXAMS),
+    permission=st.sampled_from(es.Permission),
+    purpose=st.sampled_from((None, "TREATMENT")),
 )
+_STORIES: Final = st.lists(st.lists(_ACCESSES, max_size=3).map(tuple), max_size=_REPORTS)
 
 
 def _rows(reports: _Reports) -> list[es.Access]:
@@ -161,7 +145,8 @@ def concurrent_reports_add_up(bench: Bench) -> None:
     if log is None:
         return
     accesses = [
-        _access(user, exam, es.Permission.VIEW, None, 0, 0, 0) for user in _USERS for exam in _EXAMS
+        _access(0, 0, 0, user=user, exam=exam, permission=es.Permission.VIEW)
+        for user, exam in product(_USERS, _EXAMS)
     ]
     reports = [tuple(accesses), tuple(reversed(accesses))] * (_REPORTS // 2)
     at_once([partial(log.put, each) for each in reports])

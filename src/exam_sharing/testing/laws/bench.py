@@ -42,12 +42,12 @@ class StoreTrial:
     open_store: opening.OpenStore = attrs.field(validator=opening.is_open_store)
     threads: bool = attrs.field(default=True, validator=is_a(bool))
     upload: opening.Upload | None = capability()
-    transfer: Callable[[Any, es.ExamId, es.UserId, datetime], None] | None = capability()
+    transfer: opening.Transfer | None = capability()
     events: Callable[[Any], Iterable[Event]] | None = capability()
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = capability()
     share_record: Callable[[Any, es.ShareId], Share | None] | None = capability()
     keeps_text: Callable[[Any, str], bool] | None = capability()
-    hide: Callable[[Any, es.ExamId, bool], object] | None = capability()
+    hide: opening.Hide | None = capability()
     examples: int = attrs.field(validator=is_whole_from(1))
 
     @property

@@ -29,6 +29,7 @@ from exam_sharing.testing.laws.law import (
 )
 from exam_sharing.testing.laws.population import ACTOR, Population, require_described
 from exam_sharing.testing.opening import entered
+from exam_sharing.testing.strategies import nested_groups
 from exam_sharing.validation import is_a, is_callable, is_whole_from
 
 OpenDirectory: TypeAlias = Callable[[Population], Directory | AbstractContextManager[Directory]]
@@ -443,18 +444,12 @@ _ANY_USER: Final = st.builds(
 
 
 @st.composite
-def _populations(draw: st.DrawFn, *, hiding: bool, nested: bool) -> Population:
+def _populations(draw: st.DrawFn, *, hiding: bool) -> Population:
     most = None if hiding else 0
-    groups: list[Group] = []
-    for group in draw(st.lists(_GROUP_IDS, unique=True)):
-        # A group holds only those that come before it, so that there is no cycle.
-        before: list[PrincipalId] = [*_EVERY_USER]
-        before += (each.id for each in groups if nested)
-        members = draw(st.frozensets(st.sampled_from(before)))
-        groups.append(Group(id=group, name=draw(_NAMES), members=members))
+    groups = draw(nested_groups(ids=_GROUP_IDS, users=st.sampled_from(_EVERY_USER)))
     return Population(
         users=tuple(draw(st.lists(_ANY_USER, unique_by=lambda user: user.id))),
-        groups=tuple(groups),
+        groups=tuple(attrs.evolve(each, name=draw(_NAMES)) for each in groups),
         without_plan=draw(st.frozensets(_USER_IDS)),
         without_notices=draw(st.frozensets(_USER_IDS)),
         visible=draw(st.builds(_AllBut, st.frozensets(_USER_IDS | _GROUP_IDS, max_size=most))),
@@ -470,7 +465,7 @@ def random_populations_are_answered_correctly(trial: DirectoryTrial) -> None:
         with trial.of(population) as directory:
             require_described(directory, population, _EVERY_USER, _EVERY_GROUP, _TYPED)
 
-    populations = _populations(hiding=trial.visibility, nested=trial.nested)
+    populations = _populations(hiding=trial.visibility).map(trial.fitting)
     search(populations, trial.examples, check, _story)
 
 

@@ -13,11 +13,18 @@ import exam_sharing as es
 from exam_sharing.testing.cases.portals import ACTS, OF_OPERATORS, QUESTIONS
 from exam_sharing.testing.cases.running import chosen
 from exam_sharing.testing.cases.schema import Data, OpenPortal
-from exam_sharing.testing.machine.hospital import Capabilities, Hide, Sweep, Transfer
+from exam_sharing.testing.machine.hospital import Capabilities, Sweep
 from exam_sharing.testing.machine.portal_machine import Form, PortalMachine
 from exam_sharing.testing.machine.steps import HospitalMachine
 from exam_sharing.testing.machine.store_machine import SharingMachine
-from exam_sharing.testing.opening import OpenStore, Upload, require_answers, require_isolated
+from exam_sharing.testing.opening import (
+    Hide,
+    OpenStore,
+    Transfer,
+    Upload,
+    require_answers,
+    require_isolated,
+)
 from exam_sharing.testing.progress import Search
 from exam_sharing.testing.story import RulesBroken
 from exam_sharing.validation import require_callable, require_kind, tuple_of

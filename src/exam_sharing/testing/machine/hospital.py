@@ -23,7 +23,7 @@ from exam_sharing.testing.laws.law import capability
 from exam_sharing.testing.machine.answers import Answers
 from exam_sharing.testing.machine.model_portal import ModelPortal
 from exam_sharing.testing.machine.recorded import Entry
-from exam_sharing.testing.opening import StorePorts, Upload
+from exam_sharing.testing.opening import Hide, StorePorts, Transfer, Upload
 from exam_sharing.testing.story import Words, clock_time, policy_in_words
 
 NAMES: Final[Mapping[es.UserId | es.GroupId, str]] = {
@@ -49,9 +49,7 @@ AT_EVERY_DELIVERY: Final = es.Retries(at_once=1_000_000, limit=None)
 """Every delivery retries every notice that failed: other tests cover the waits."""
 
 Hidden: TypeAlias = frozenset[tuple[es.UserId, es.PrincipalId]]
-Transfer: TypeAlias = Callable[[Any, es.ExamId, es.UserId, datetime], None]
 Sweep: TypeAlias = Callable[[Any, datetime], object]
-Hide: TypeAlias = Callable[[Any, es.ExamId, bool], object]
 
 
 @attrs.frozen(kw_only=True)
