@@ -16,7 +16,7 @@ from exam_sharing.testing import RulesBroken, StoreNotUsable, run_sharing_machin
 from exam_sharing.testing.cases import portals
 from exam_sharing.testing.machine import hospital
 from exam_sharing.testing.machine.hospital import Recorder
-from exam_sharing.testing.model.views import Visible
+from exam_sharing.testing.model.views import VisibleExam
 from exam_sharing.testing.story import differing
 
 stories = settings(max_examples=40, stateful_step_count=30)
@@ -252,7 +252,7 @@ def test_limits_are_compared(monkeypatch, name, change, question, got):
 
 
 def test_of_answers_in_lists_and_sets_those_that_differ_are_reported():
-    ct, mr, pet = (Visible(es.ExamId(each), es.Permission.VIEW) for each in ("CT", "MR", "PET"))
+    ct, mr, pet = (VisibleExam(es.ExamId(each), es.Permission.VIEW) for each in ("CT", "MR", "PET"))
     assert differing([ct, mr], [ct, pet]) == ([mr], [pet])
     assert differing(frozenset({ct, mr}), frozenset({ct})) == ({mr}, frozenset())
     assert differing([ct, mr], [ct]) == ([ct, mr], [ct])

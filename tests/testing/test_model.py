@@ -19,7 +19,7 @@ from exam_sharing.policy.requests import (
 from exam_sharing.testing import model
 from exam_sharing.testing.model.acts import perform
 from exam_sharing.testing.model.views import shortest_ways
-from exam_sharing.testing.model.world import Shared, World
+from exam_sharing.testing.model.world import ShareReceipt, World
 
 VIEW, DOWNLOAD = Permission
 OLGA, BOB, CAROL, DAVE = map(UserId, ("olga", "bob", "carol", "dave"))
@@ -42,7 +42,7 @@ def hospital():
 
 def share(world, actor, *recipients, **more):
     asked = ShareRequest(actor=actor, exam=E1, recipients=recipients, attested=True, **more)
-    assert isinstance(perform(world, asked), Shared)
+    assert isinstance(perform(world, asked), ShareReceipt)
 
 
 def unshare(world, actor, recipient, **more):

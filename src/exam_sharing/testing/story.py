@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from enum import Enum
+from inspect import getmembers, isclass
 from typing import Any, Final
 
 import attrs
@@ -21,13 +22,12 @@ OUTSIDE: Final = {model.world.NEVER: "not held", model.world.FOREVER: "without e
 PLAIN_POLICY: Final = Policy(attestation_wording="I abide by HIPAA.", message_limit=20)
 """A story lists only the settings that differ from these."""
 
-ANSWERS: Final = (
-    *(model.world.Shared, model.world.Ended, model.world.Ending, model.acts.Preview),
-    *(model.world.ShareOutcome, model.world.Shown, model.acts.Effect, model.views.Form),
-    *(model.views.AccessList, model.views.Entry, model.views.Listed, model.views.Visible),
-    *(model.views.Explained, model.views.Holder, model.views.Choice),
-    *(model.views.AccessAt, model.views.HolderAt, model.views.Chain, model.views.Drawn),
-    model.world.Looked,
+_VIEWS: Final = dict(getmembers(model.views, isclass))
+ANSWERS: Final[tuple[type[Any], ...]] = (
+    *(model.acts.Effect, model.acts.Preview, model.world.Ending, model.world.ShareOutcome),
+    *(model.world.ShareReceipt, model.world.UnshareReceipt),
+    *(model.world.Shown, model.world.ShownAccess),
+    *(kind for kind in _VIEWS.values() if kind.__module__ == model.views.__name__),
 )
 """Values that consist of named parts."""
 

@@ -19,7 +19,7 @@ from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.requests import Asked
 from exam_sharing.testing import model
 from exam_sharing.testing.opening import StorePorts
-from exam_sharing.testing.story import clock_time
+from exam_sharing.testing.story import ANSWERS, clock_time
 
 ItemT = TypeVar("ItemT")
 AskedT = TypeVar("AskedT", bound=Asked)
@@ -39,25 +39,9 @@ MOST_PAGES: Final = 20
 ALIKE: Final = (NoneType, int, str, datetime, es.UserId, es.GroupId, es.ExamId)
 """Values that are the same in the package and in the model; permissions are numbers, too."""
 KINDS: Final[Mapping[type[Any], type[Any]]] = {
-    es.Access: model.world.Looked,
-    es.AccessAt: model.views.AccessAt,
-    es.AccessEntry: model.views.Entry,
-    es.AccessList: model.views.AccessList,
-    es.Choice: model.views.Choice,
-    es.DrawnGrant: model.views.Drawn,
-    es.Effect: model.acts.Effect,
-    es.Holder: model.views.Holder,
-    es.HolderAt: model.views.HolderAt,
-    es.ListedGrant: model.views.Listed,
-    es.Preview: model.acts.Preview,
+    es.Access: model.world.ShownAccess,
     es.Reason: model.world.Reason,
-    es.SharingGraph: model.views.Chain,
-    es.ShareForm: model.views.Form,
-    es.ShareOutcome: model.world.ShareOutcome,
-    es.ShareReceipt: model.world.Shared,
-    es.ShownAccess: model.world.Looked,
-    es.UnshareReceipt: model.world.Ended,
-    es.VisibleExam: model.views.Visible,
+    **{getattr(es, kind.__name__): kind for kind in ANSWERS if hasattr(es, kind.__name__)},
 }
 """The kinds of answers of the package, each with that of the model, whose fields it has too."""
 FIELDS: Final = {

@@ -116,7 +116,7 @@ def entry_of(
 def _share_in_model(
     world: model.world.World, asked: es.ShareRequest, receipt: model.world.Receipt
 ) -> Record:
-    assert isinstance(receipt, model.world.Shared)
+    assert isinstance(receipt, model.world.ShareReceipt)
     not_kept = {"attested", "wording", "message", "expect", "request_id"}
     return {
         **_fields("share", asked, leave_out=not_kept),

@@ -27,7 +27,6 @@ from exam_sharing.testing.model.sharing import share
 from exam_sharing.testing.model.support import Bound, Consequence, Left, Piece
 from exam_sharing.testing.model.world import (
     HOST,
-    Ended,
     Ending,
     Grant,
     GrantNumber,
@@ -39,6 +38,7 @@ from exam_sharing.testing.model.world import (
     Refused,
     RequestIdReused,
     Shown,
+    UnshareReceipt,
     World,
     memoized,
     until_of,
@@ -59,7 +59,7 @@ class EndingAct:
     reshares: Reshares
 
 
-def unshare(world: World, request: EndingRequest) -> Ended | Refused:
+def unshare(world: World, request: EndingRequest) -> UnshareReceipt | Refused:
     """End or narrow the grants that a request names: to a principal, or one by its id."""
     act = _decided(world, request)
     return act if isinstance(act, Refused) else _carried_out(world, act)
@@ -186,7 +186,7 @@ def _more_by_cascade(
     return frozenset(grant for grant in before if kept[grant] != cascaded[grant])
 
 
-def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
+def _carried_out(world: World, act: EndingAct) -> UnshareReceipt | Refused:
     """End the named grants, treat re-shares as asked, and show the actor what they may know."""
     refused = _refused_for_reshares(world, act)
     if refused is not None:
@@ -229,7 +229,7 @@ def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
     )
 
 
-def _written(world: World, act: EndingAct, left: Left, version: int) -> Ended:
+def _written(world: World, act: EndingAct, left: Left, version: int) -> UnshareReceipt:
     """End each grant of which not all is left; what replaces it keeps its version and basis."""
     owns = act.by is not None and world.owns(act.by, act.exam)
     ended: dict[GrantNumber, How] = {}
@@ -244,7 +244,7 @@ def _written(world: World, act: EndingAct, left: Left, version: int) -> Ended:
         ended[grant.id] = how
         ending = Ending(how=how, by=act.by or HOST, as_owner=owns, version=version, replaced_by=new)
         world.endings |= {grant.id: ending}
-    return Ended(all_ended=ended, all_replacements=replacements)
+    return UnshareReceipt(all_ended=ended, all_replacements=replacements)
 
 
 def _replace(world: World, grant: Grant, piece: Piece) -> GrantNumber:
@@ -255,7 +255,7 @@ def _replace(world: World, grant: Grant, piece: Piece) -> GrantNumber:
 
 def end_by_host(
     world: World, recipient: PrincipalId, exam: ExamId | None, reshares: Reshares | None
-) -> Ended | Refused:
+) -> UnshareReceipt | Refused:
     """End a principal's grants on an exam or everywhere, without an actor's rights."""
     if exam is not None and not _known_to_host(world, exam):
         return Refused.not_found(exam)
@@ -273,21 +273,23 @@ def end_by_host(
     in_the_way = {one for each in refused if each for why in each.reasons for one in why.grants}
     if in_the_way:
         return Refused.by(Reason("HAS_RESHARES", grants=frozenset(in_the_way)))
-    parts = [part for act in acts if isinstance(part := _carried_out(world, act), Ended)]
-    return reduce(_together, parts, Ended())
+    parts = [part for act in acts if isinstance(part := _carried_out(world, act), UnshareReceipt)]
+    return reduce(_together, parts, UnshareReceipt())
 
 
-def _together(first: Ended, second: Ended) -> Ended:
-    fields = [field.name for field in attrs.fields(Ended) if field.name != "repeated"]
-    return Ended(**{name: or_(getattr(first, name), getattr(second, name)) for name in fields})
+def _together(first: UnshareReceipt, second: UnshareReceipt) -> UnshareReceipt:
+    fields = [field.name for field in attrs.fields(UnshareReceipt) if field.name != "repeated"]
+    return UnshareReceipt(
+        **{name: or_(getattr(first, name), getattr(second, name)) for name in fields}
+    )
 
 
-def withdraw(world: World, exam: ExamId) -> Ended | Refused:
+def withdraw(world: World, exam: ExamId) -> UnshareReceipt | Refused:
     """End all grants on an exam as `WITHDRAWN`, so that nobody finds it; again, do nothing."""
     if not _known_to_host(world, exam):
         return Refused.not_found(exam)
     if exam in world.withdrawn:
-        return Ended()
+        return UnshareReceipt()
     act = EndingAct(exam=exam, named=world.standing(exam), how="WITHDRAWN", reshares=Reshares.KEEP)
     done = _carried_out(world, act)
     world.withdrawn |= {exam}
@@ -381,7 +383,7 @@ def preview(world: World, request: Request) -> Preview:
 
 
 def _changes(world: World, request: Request, other: World, result: Receipt) -> list[Consequence]:
-    all_ended = result.all_ended if isinstance(result, Ended) else {}
+    all_ended = result.all_ended if isinstance(result, UnshareReceipt) else {}
     ended = frozenset(world.grants[each] for each in all_ended)
     made = frozenset(other.grants[each] for each in result.made)
     return [

@@ -24,8 +24,8 @@ from exam_sharing.testing.model.world import (
     Outcome,
     Reason,
     Refused,
-    Shared,
     ShareOutcome,
+    ShareReceipt,
     World,
     given_until,
     until_of,
@@ -35,7 +35,7 @@ Held: TypeAlias = Mapping[tuple[UserId, ExamId, Permission], datetime]
 """Until when each user holds each permission on some exams."""
 
 
-def share(world: World, request: ShareRequest) -> Shared | Refused:
+def share(world: World, request: ShareRequest) -> ShareReceipt | Refused:
     """Do one act of sharing: all of it or nothing."""
     reasons = frozenset(why_not(world, request))
     if reasons:
@@ -50,7 +50,7 @@ def share(world: World, request: ShareRequest) -> Shared | Refused:
     notices = _notices_of(world, request, made, before)
     world.waiting.extend(notices.values())
     names = world.names_of(request.recipients)
-    return Shared(outcomes=outcomes, names=names, made=made, notices=notices)
+    return ShareReceipt(outcomes=outcomes, names=names, made=made, notices=notices)
 
 
 def covered(world: World, actor: UserId, exam: ExamId, scope: Scope) -> set[ExamId]:

@@ -21,10 +21,10 @@ from exam_sharing.testing.model.world import (
     Basis,
     Grant,
     GrantNumber,
-    Looked,
     Names,
     Refused,
     Shown,
+    ShownAccess,
     World,
     held_by,
     memoized,
@@ -37,22 +37,22 @@ OWNERSHIP: Final = "ownership"
 
 
 @attrs.frozen
-class Visible:
+class VisibleExam:
     """An exam that a user can see, with the highest permission that they hold."""
 
     exam: ExamId
     permission: Permission
 
 
-def visible_to(world: World, user: UserId) -> list[Visible]:
+def visible_to(world: World, user: UserId) -> list[VisibleExam]:
     """Return what a user can see: newest upload first, then by falling id."""
     seen = [exam for exam in world.exams.values() if world.has_access(user, exam.id)]
     seen.sort(key=lambda exam: (exam.uploaded_at, exam.id.value), reverse=True)
     held = {exam.id: [p for p in Permission if world.holds(user, p, exam.id)] for exam in seen}
-    return [Visible(exam, max(permissions)) for exam, permissions in held.items()]
+    return [VisibleExam(exam, max(permissions)) for exam, permissions in held.items()]
 
 
-def shared_with(world: World, user: UserId) -> list[Visible]:
+def shared_with(world: World, user: UserId) -> list[VisibleExam]:
     return [each for each in visible_to(world, user) if world.exams[each.exam].owner != user]
 
 
@@ -66,7 +66,7 @@ def tabs(world: World, user: UserId, exam: ExamId) -> frozenset[Tab]:
 
 
 @attrs.frozen(kw_only=True)
-class Form:
+class ShareForm:
     """The share form; without a Share tab the rest is empty."""
 
     has_share_tab: bool = False
@@ -78,12 +78,12 @@ class Form:
     latest_until: datetime | None = None
 
 
-def share_form(world: World, actor: UserId, exam: ExamId) -> Form:
+def share_form(world: World, actor: UserId, exam: ExamId) -> ShareForm:
     """Return the form, with the latest time for viewing."""
     if not world.may_share(actor, exam):
-        return Form()
+        return ShareForm()
     exams = covered(world, actor, exam, Scope.BATCH)
-    return Form(
+    return ShareForm(
         has_share_tab=True,
         offers_download=world.holds(actor, Permission.DOWNLOAD, exam),
         exams=frozenset(exams),
@@ -95,7 +95,7 @@ def share_form(world: World, actor: UserId, exam: ExamId) -> Form:
 
 
 @attrs.frozen
-class Listed:
+class ListedGrant:
     """A grant behind an entry of an access list, and whether it can be unshared."""
 
     grant: Shown
@@ -103,7 +103,7 @@ class Listed:
 
 
 @attrs.frozen(kw_only=True)
-class Entry:
+class AccessEntry:
     """One principal on an access list; `until` is the end of the highest permission."""
 
     principal: PrincipalId
@@ -112,7 +112,7 @@ class Entry:
     until: datetime | None
     held: Mapping[Permission, datetime | None]
     can_unshare: bool
-    grants: frozenset[Listed]
+    grants: frozenset[ListedGrant]
 
 
 @attrs.frozen(kw_only=True)
@@ -120,7 +120,7 @@ class AccessList:
     """The owner, and the principals with standing grants, by name."""
 
     owner: UserId
-    entries: list[Entry]
+    entries: list[AccessEntry]
     names: Names
 
 
@@ -144,17 +144,17 @@ def access_list(world: World, viewer: UserId, exam: ExamId) -> AccessList | Refu
 
 def _entry(
     world: World, viewer: UserId, exam: ExamId, principal: PrincipalId, seen: set[Grant]
-) -> Entry:
+) -> AccessEntry:
     """Whether something can be unshared is decided by unsharing, with the policy's default."""
     grants = {grant for grant in seen if grant.recipient == principal}
     sees = world.sight(viewer, exam)
     whole = UnshareRequest(actor=viewer, exam=exam, recipient=principal)
-    held, listed = held_by(grants, world.now), set[Listed]()
+    held, listed = held_by(grants, world.now), set[ListedGrant]()
     for grant in grants:
         single = RevokeRequest(actor=viewer, grant=GrantId(str(grant.id)))
         shown = Shown(grant.id, world.shown_basis(grant, sees))
-        listed.add(Listed(shown, may_end(world, single)))
-    return Entry(
+        listed.add(ListedGrant(shown, may_end(world, single)))
+    return AccessEntry(
         principal=principal,
         name=world.names[principal],
         permission=max(held),
@@ -166,7 +166,7 @@ def _entry(
 
 
 @attrs.frozen
-class Drawn:
+class DrawnGrant:
     """A grant in a chain of sharing, with the grants that it rests on."""
 
     grant: Shown
@@ -174,14 +174,14 @@ class Drawn:
 
 
 @attrs.frozen(kw_only=True)
-class Chain:
+class SharingGraph:
     """The chain of sharing of an exam."""
 
-    grants: frozenset[Drawn]
+    grants: frozenset[DrawnGrant]
     withdrawn: bool = False
 
 
-def graph(world: World, viewer: UserId, exam: ExamId) -> Chain | Refused:
+def graph(world: World, viewer: UserId, exam: ExamId) -> SharingGraph | Refused:
     """Return the grants of the viewer's access list, with those of them that they rest on."""
     if not world.has_access(viewer, exam):
         return Refused.not_found(exam)
@@ -192,19 +192,19 @@ def graph(world: World, viewer: UserId, exam: ExamId) -> Chain | Refused:
     def basis(grant: Grant) -> Basis:
         return "OWNER" if grant.basis == "OWNER" else ids & rests_directly_on(world, grant)
 
-    return Chain(
-        grants=frozenset(Drawn(Shown(each.id, basis(each)), stands=True) for each in listed)
+    return SharingGraph(
+        grants=frozenset(DrawnGrant(Shown(each.id, basis(each)), stands=True) for each in listed)
     )
 
 
-def whole_graph(world: World, exam: ExamId) -> Chain | Refused:
+def whole_graph(world: World, exam: ExamId) -> SharingGraph | Refused:
     """Return every grant that was ever made, for operators."""
     if (exam not in world.exams or exam in world.hidden) and not world.versions.get(exam):
         return Refused.not_found(exam)
     withdrawn = exam in world.withdrawn
-    return Chain(
+    return SharingGraph(
         grants=frozenset(
-            Drawn(Shown(grant.id, grant.basis), stands=world.stands(grant) and not withdrawn)
+            DrawnGrant(Shown(grant.id, grant.basis), stands=world.stands(grant) and not withdrawn)
             for grant in world.grants.values()
             if grant.exam == exam
         ),
@@ -212,7 +212,7 @@ def whole_graph(world: World, exam: ExamId) -> Chain | Refused:
     )
 
 
-def accesses(world: World, viewer: UserId, exam: ExamId) -> frozenset[Looked] | Refused:
+def accesses(world: World, viewer: UserId, exam: ExamId) -> frozenset[ShownAccess] | Refused:
     """Return who looked at an exam, as far as its owner may know them."""
     listed = access_list(world, viewer, exam)
     if isinstance(listed, Refused) or not world.owns(viewer, exam):

@@ -130,7 +130,7 @@ class Refused:
 
 
 @attrs.frozen(kw_only=True)
-class Looked:
+class ShownAccess:
     """How often a user looked at an exam for one purpose, in one window of time."""
 
     user: UserId
@@ -158,7 +158,7 @@ class ShareOutcome:
 
 
 @attrs.frozen(kw_only=True)
-class Shared:
+class ShareReceipt:
     """The receipt of a share. People are not shown the new grants and the notices."""
 
     outcomes: frozenset[ShareOutcome]
@@ -177,7 +177,7 @@ class Shown:
 
 
 @attrs.frozen(kw_only=True)
-class Ended:
+class UnshareReceipt:
     """The receipt of an ending: all that it did, and which part of that the actor is shown.
 
     `all_ended` and `all_replacements` are not shown. `still_have_access` has those whom the ended
@@ -199,7 +199,7 @@ class Ended:
         return frozenset(new for each in self.all_replacements.values() for new in each)
 
 
-Receipt: TypeAlias = Shared | Ended
+Receipt: TypeAlias = ShareReceipt | UnshareReceipt
 
 
 class RequestIdReused(ValueError):
@@ -262,7 +262,7 @@ class World:
     endings: dict[GrantNumber, Ending] = attrs.field(factory=dict)
     versions: dict[ExamId, int] = attrs.field(factory=dict)
     waiting: list[Notice] = attrs.field(factory=list)
-    accesses: dict[tuple[ExamId, object], Looked] = attrs.field(factory=dict)
+    accesses: dict[tuple[ExamId, object], ShownAccess] = attrs.field(factory=dict)
     receipts: dict[tuple[UserId, str | None], tuple[Request, Receipt]] = attrs.field(factory=dict)
     memo: dict[tuple[object, ...], Any] = attrs.field(factory=dict, eq=False, repr=False)
 
@@ -314,7 +314,7 @@ class World:
 
     def look(self, user: UserId, exam: ExamId, permission: Permission, purpose: str | None) -> None:
         """Count an access in the running window."""
-        looked = Looked(
+        looked = ShownAccess(
             user=user,
             permission=permission,
             purpose=purpose,
