@@ -8,7 +8,6 @@ from functools import lru_cache, partial, partialmethod
 from itertools import count
 from typing import Any, Final
 
-import attrs
 from typing_extensions import override
 
 import exam_sharing as es
@@ -84,7 +83,7 @@ class PlainPortal(Portal):
     """Reads acts and questions into values, for a subclass that has a method for each of them."""
 
     def __init__(self, given: Given) -> None:
-        self._owners: dict[es.ExamId, es.UserId] = {}
+        self._exams: list[es.ExamId] = []
         self._batches: dict[str, tuple[es.UserId, datetime]] = {}
         parts = {"user": given["users"], "group": given["groups"], "upload": given["uploads"]}
         for kind, several in parts.items():
@@ -135,7 +134,7 @@ class PlainPortal(Portal):
         owner, time = self._batches.setdefault(batch, (arrived[0].owner, arrived[0].uploaded_at))
         upload = es.UploadBatch(id=id_, uploader=owner, received_at=time, sealed=sealed)
         self._add_upload(upload, arrived)
-        self._owners |= {exam.id: exam.owner for exam in arrived}
+        self._exams += [exam.id for exam in arrived]
         return {}
 
     def request(self, act: Data) -> requests.Request:
@@ -158,7 +157,7 @@ class PlainPortal(Portal):
     def _reason(self, reason: es.Reason) -> Data:
         """Return a reason with its parameters; a grant has its content instead of its id."""
         named = {f"{each}" for each in reason.grants}
-        grants = [g for e in self._owners if named for g in self._standing(e) if f"{g.id}" in named]
+        grants = [g for e in self._exams if named for g in self._standing(e) if f"{g.id}" in named]
         data = {**plain(reason), "grants": in_order(map(grant, grants))}
         data |= {name: sorted(data[name]) for name in ("exams", "principals")}
         return {name: value for name, value in data.items() if value not in (None, [])}
@@ -248,7 +247,8 @@ class PlainPortal(Portal):
     @abstractmethod
     def _perform(self, act: str, **fields: Any) -> Data: ...
     @abstractmethod
-    def _standing(self, exam: es.ExamId) -> Sequence[Any]: ...
+    def _standing(self, exam: es.ExamId) -> Sequence[Any]:
+        """Return the grants that stand on an exam, the oldest first; none if it is not found."""
 
 
 class SharingPortal(PlainPortal):
@@ -267,7 +267,6 @@ class SharingPortal(PlainPortal):
         numbers = count(1)
         self._clock = FrozenClock(datetime.fromisoformat(given["now"]))
         self._notifier = _Letterbox()
-        self._settings: dict[es.UserId, dict[str, bool]] = {}
         self._directory = MemoryDirectory(
             visible=visible, members_visible=members_visible, clock=self._clock
         )
@@ -283,8 +282,6 @@ class SharingPortal(PlainPortal):
     @override
     def _add(self, one: es.User | es.Group, **user: bool) -> None:
         self._directory.add(one, **user)
-        if isinstance(one, es.User):
-            self._settings[one.id] = user
 
     @override
     def _add_upload(self, upload: es.UploadBatch, exams: list[es.Exam]) -> None:
@@ -342,19 +339,13 @@ class SharingPortal(PlainPortal):
         names = ("to", "actor", "exams", "permission", "until", "message")
         return in_order(plain(notice, *names) for notice in self._notifier.sent)
 
+    @override
     def _standing(self, exam: es.ExamId) -> list[es.ShownGrant]:
-        """Return the grants on an exam, by the access list of its owner, who is active for that."""
-        owner = self._directory.user(self._owners[exam]) if exam in self._owners else None
-        if owner is None:
-            return []
-        self._directory.add(attrs.evolve(owner, active=True))
         try:
-            entries = self.sharing.access_list(owner.id, exam).entries
+            drawn = self.sharing.admin.graph(exam).grants
         except es.Refused:
             return []
-        finally:
-            self._directory.add(owner, **self._settings[owner.id])
-        return [listed.grant for entry in entries for listed in entry.grants]
+        return [each.grant for each in drawn if each.stands]
 
 
 REQUESTS: Final[Mapping[str, Callable[..., requests.Request]]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from typing_extensions import override
@@ -49,14 +50,8 @@ class ModelPortal(portals.PlainPortal):
         self.world.now = datetime.fromisoformat(now)
         return {}
 
-    def _do_look(
-        self,
-        user: es.UserId,
-        exam: es.ExamId,
-        permission: es.Permission,
-        purpose: str | None = None,
-    ) -> Data:
-        self.world.look(user, exam, permission, purpose)
+    def _do_look(self, **looked: Any) -> Data:
+        self.world.look(**looked)
         return {}
 
     @override
@@ -89,13 +84,8 @@ class ModelPortal(portals.PlainPortal):
     def _standing(self, exam: es.ExamId) -> Sequence[model.world.Grant]:
         return sorted(self.world.standing(exam), key=lambda grant: grant.id)
 
-    def _do_host_ends(
-        self,
-        recipient: es.PrincipalId,
-        exam: es.ExamId | None = None,
-        reshares: es.Reshares | None = None,
-    ) -> Data:
-        return self._done(model.acts.end_by_host, recipient, exam, reshares)
+    def _do_host_ends(self, **fields: Any) -> Data:
+        return self._done(partial(model.acts.end_by_host, **fields))
 
     def _do_withdraw(self, exam: es.ExamId) -> Data:
         return self._done(model.acts.withdraw, exam)

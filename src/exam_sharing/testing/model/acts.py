@@ -254,7 +254,10 @@ def _replace(world: World, grant: Grant, piece: Piece) -> GrantNumber:
 
 
 def end_by_host(
-    world: World, recipient: PrincipalId, exam: ExamId | None, reshares: Reshares | None
+    world: World,
+    recipient: PrincipalId,
+    exam: ExamId | None = None,
+    reshares: Reshares | None = None,
 ) -> UnshareReceipt | Refused:
     """End a principal's grants on an exam or everywhere, without an actor's rights."""
     if exam is not None and not _known_to_host(world, exam):

@@ -312,21 +312,20 @@ class World:
         """Let the host delete an exam, or restore it; its grants stay as they are."""
         self.hidden = self.hidden | {exam} if hidden else self.hidden - {exam}
 
-    def look(self, user: UserId, exam: ExamId, permission: Permission, purpose: str | None) -> None:
+    def look(
+        self, user: UserId, exam: ExamId, permission: Permission, purpose: str | None = None
+    ) -> None:
         """Count an access in the running window."""
-        looked = ShownAccess(
+        row = exam, (user, permission, purpose, self._window())
+        before = self.accesses.get(row)
+        self.accesses[row] = ShownAccess(
             user=user,
             permission=permission,
             purpose=purpose,
-            first=self.now,
+            first=before.first if before else self.now,
             last=self.now,
-            count=1,
+            count=before.count + 1 if before else 1,
         )
-        row = exam, (user, permission, purpose, self._window())
-        if row in self.accesses:
-            before = self.accesses[row]
-            looked = attrs.evolve(looked, first=before.first, count=before.count + 1)
-        self.accesses[row] = looked
 
     def _window(self) -> datetime:
         """Return when the running window began; they follow each other from 1970 on."""

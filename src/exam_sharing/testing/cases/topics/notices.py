@@ -82,9 +82,8 @@ CASES: Final = {
         ),
     },
     "Users who gained nothing, the actor, and later members of a group get no notice.": {
-        "a user who joins a group later has access and gets no notice": case(
-            [anna.share(nurses), nurses.becomes(dan, eva, ben)],
-            [ben.can_view(), notices(dan.notice(), eva.notice())],
+        "a user who joins a group later has access and gets no notice": After.group_share(
+            nurses.becomes(dan, eva, ben), [ben.can_view(), notices(dan.notice(), eva.notice())]
         ),
         "the actor gets no notice of a share with their own group": case(
             anna.share(dan),

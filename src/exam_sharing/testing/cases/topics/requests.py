@@ -66,10 +66,8 @@ CASES: Final = {
         "repeating a narrowing returns the first receipt": case(
             anna.share_download(ben), NARROW, again(NARROW.cut_to_view()), ben.can_only_view()
         ),
-        "repeating a narrowing does not cut what was shared since": case(
-            [anna.share_download(ben), NARROW, anna.share_download(ben)],
-            again(NARROW.cut_to_view()),
-            ben.can_download(),
+        "repeating a narrowing does not cut what was shared since": After.download(
+            [NARROW, anna.share_download(ben)], again(NARROW.cut_to_view()), ben.can_download()
         ),
         "the same request id of another actor is another request": after_share(
             ben.share(carla, **FORM).granted(), carla.can_view()
@@ -79,9 +77,8 @@ CASES: Final = {
         "a preview of a repeated share has no effects and is marked as repeated": case(
             SHARE, anna.unshare(ben), SHARE.previewed(repeated=True)
         ),
-        "a preview of a repeated unshare has no effects and is marked as repeated": case(
-            [anna.share(ben), UNSHARE, anna.share(ben)],
-            [UNSHARE.previewed(repeated=True), ben.can_view()],
+        "a preview of a repeated unshare has no effects and is marked as repeated": After.share(
+            [UNSHARE, anna.share(ben)], [UNSHARE.previewed(repeated=True), ben.can_view()]
         ),
     },
     "RequestIdReused: a different request or preview under a used id.": {

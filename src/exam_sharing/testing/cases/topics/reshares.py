@@ -10,8 +10,6 @@ from exam_sharing.testing.cases.builders import case, host_ends
 from exam_sharing.testing.cases.people import DAY, passed_on, reason
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, dan, eva, nurses
 
-DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
-
 download_and_view: Final = partial(
     case,
     anna.share(dan),
@@ -31,8 +29,7 @@ CASES: Final = {
             anna.end(anna.grant(ben)).ended(left_standing=[ben.grant(carla)]),
             [ben.cannot_view(), carla.can_view()],
         ),
-        "the receipt of a narrowing reports re-shares that were left standing": case(
-            DOWNLOADS,
+        "the receipt of a narrowing reports re-shares that were left standing": After.download_reshare(
             anna.narrow_to_view(ben).cut_to_view(left_standing=[ben.grant(carla, "DOWNLOAD")]),
             [ben.cannot_download(), carla.can_download()],
         ),
@@ -75,8 +72,7 @@ CASES: Final = {
             .ended(left_standing=[ben.grant(carla)], still_have_access=[ben]),
             carla.can_view(),
         ),
-        "a re-share can restrict a narrowing": case(
-            DOWNLOADS,
+        "a re-share can restrict a narrowing": After.download_reshare(
             anna.narrow_to_view(ben).restricted(ben.grant(carla, "DOWNLOAD")),
             [ben.can_download(), carla.can_download()],
         ),
@@ -116,8 +112,7 @@ CASES: Final = {
             anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla), carla.grant(ben)),
             [ben.cannot_view(), carla.cannot_view()],
         ),
-        "a cascade narrows a re-share that is supported in part": case(
-            *DOWNLOADS,
+        "a cascade narrows a re-share that is supported in part": After.download_reshare(
             anna.narrow_to_view(ben).cascading().cut_to_view(anna.grant(ben), ben.grant(carla)),
             carla.can_only_view(),
         ),
@@ -213,13 +208,13 @@ CASES: Final = {
             anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla)),
             carla.cannot_view(),
         ),
-        "a re-share beyond a narrowed source rests on the replacement of that source": case(
-            [*DOWNLOADS, anna.narrow_to_view(ben)],
+        "a re-share beyond a narrowed source rests on the replacement of that source": After.download_reshare(
+            anna.narrow_to_view(ben),
             anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla, "DOWNLOAD")),
             carla.cannot_view(),
         ),
-        "a narrowed re-share still rests on its source": case(
-            [*DOWNLOADS, ben.narrow_to_view(carla)],
+        "a narrowed re-share still rests on its source": After.download_reshare(
+            ben.narrow_to_view(carla),
             anna.unshare(ben).cascades(anna.grant(ben, "DOWNLOAD"), ben.grant(carla)),
             carla.cannot_view(),
         ),
@@ -235,8 +230,7 @@ CASES: Final = {
             anna.unshare(carla).cascades(ben.grant(carla), carla.grant(dan), dan.grant(eva)),
             [dan.cannot_view(), eva.cannot_view()],
         ),
-        "a cascade leaves alone a re-share that exceeded its grantor before": case(
-            anna.share_download(ben),
+        "a cascade leaves alone a re-share that exceeded its grantor before": After.download(
             anna.share(eva),
             ben.share_download(carla),
             anna.unshare(ben),
@@ -245,8 +239,7 @@ CASES: Final = {
             ben.cannot_view(),
             carla.can_download(),
         ),
-        "a re-share that found another support ends with it": case(
-            anna.share(ben),
+        "a re-share that found another support ends with it": After.share(
             anna.share(eva),
             ben.share(carla),
             eva.share(ben),

@@ -10,7 +10,6 @@ from exam_sharing.testing.cases.builders import case, clock, host_ends, left_ope
 from exam_sharing.testing.cases.people import DAY, HOUR, NOW, WEEK, Group, board, passed_on, reason
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, dan, eva, nurses
 
-DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
 TWO_EXAMS: Final = [anna.share(ben), anna.share(ben, exam="mr")]
 THREE_SHARES: Final = [anna.share(ben, nurses), ben.share(carla), anna.share(ben, exam="mr")]
 
@@ -28,20 +27,14 @@ CASES: Final = {
         "a grantor can unshare": After.reshare(
             ben.unshare(carla).ended(), carla.cannot_view(), ben.can_view()
         ),
-        "a grantor can unshare after losing access": case(
-            [*passed_on(anna, ben, carla), anna.unshare(ben)],
-            ben.unshare(carla).ended(),
-            carla.cannot_view(),
+        "a grantor can unshare after losing access": After.reshare(
+            anna.unshare(ben), ben.unshare(carla).ended(), carla.cannot_view()
         ),
-        "a grantor can unshare after losing the plan": case(
-            [anna.share(ben), anna.becomes(sharing_in_plan=False)],
-            anna.unshare(ben).ended(),
-            ben.cannot_view(),
+        "a grantor can unshare after losing the plan": After.share(
+            anna.becomes(sharing_in_plan=False), anna.unshare(ben).ended(), ben.cannot_view()
         ),
-        "a grantor can narrow after losing access": case(
-            [*DOWNLOADS, anna.unshare(ben)],
-            ben.narrow_to_view(carla).cut_to_view(),
-            carla.cannot_download(),
+        "a grantor can narrow after losing access": After.download_reshare(
+            anna.unshare(ben), ben.narrow_to_view(carla).cut_to_view(), carla.cannot_download()
         ),
     },
     "The owner may end any grant on the exam.": {
@@ -107,9 +100,8 @@ CASES: Final = {
         "another recipient cannot end a grant by its id": case(
             anna.share(ben, carla), carla.end(anna.grant(ben)).not_grantor_or_owner()
         ),
-        "another recipient cannot narrow": case(
-            [anna.share_download(ben), anna.share(carla)],
-            carla.narrow_to_view(ben).not_grantor_or_owner(),
+        "another recipient cannot narrow": After.download(
+            anna.share(carla), carla.narrow_to_view(ben).not_grantor_or_owner()
         ),
     },
     "Without access, an actor finds only the grants that they made.": {
@@ -256,13 +248,11 @@ CASES: Final = {
         ),
     },
     "Who may unshare may narrow.": {
-        "a grantor can narrow what they shared": case(
-            *DOWNLOADS, ben.narrow_to_view(carla).cut_to_view(), carla.can_only_view()
+        "a grantor can narrow what they shared": After.download_reshare(
+            ben.narrow_to_view(carla).cut_to_view(), carla.can_only_view()
         ),
-        "the owner can narrow what others shared": case(
-            *DOWNLOADS,
-            anna.narrow_to_view(carla).cut_to_view(ben.grant(carla)),
-            carla.cannot_download(),
+        "the owner can narrow what others shared": After.download_reshare(
+            anna.narrow_to_view(carla).cut_to_view(ben.grant(carla)), carla.cannot_download()
         ),
         "a recipient can narrow their own access": from_two(
             carla.narrow_to_view(carla).cut_to_view(anna.grant(carla)), carla.can_only_view()
