@@ -24,5 +24,5 @@ class After:
     share: Final = partial(case, anna.share(ben))
     reshare: Final = partial(case, anna.share(ben), ben.share(carla))
     download: Final = partial(case, anna.share_download(ben))
-    download_reshare: Final = partial(case, anna.share_download(ben), ben.share_download(carla))
+    downloads: Final = partial(case, anna.share_download(ben), ben.share_download(carla))
     group_share: Final = partial(case, anna.share(nurses))

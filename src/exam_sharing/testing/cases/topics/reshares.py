@@ -29,7 +29,7 @@ CASES: Final = {
             anna.end(anna.grant(ben)).ended(left_standing=[ben.grant(carla)]),
             [ben.cannot_view(), carla.can_view()],
         ),
-        "the receipt of a narrowing reports re-shares that were left standing": After.download_reshare(
+        "the receipt of a narrowing reports re-shares that were left standing": After.downloads(
             anna.narrow_to_view(ben).cut_to_view(left_standing=[ben.grant(carla, "DOWNLOAD")]),
             [ben.cannot_download(), carla.can_download()],
         ),
@@ -72,7 +72,7 @@ CASES: Final = {
             .ended(left_standing=[ben.grant(carla)], still_have_access=[ben]),
             carla.can_view(),
         ),
-        "a re-share can restrict a narrowing": After.download_reshare(
+        "a re-share can restrict a narrowing": After.downloads(
             anna.narrow_to_view(ben).restricted(ben.grant(carla, "DOWNLOAD")),
             [ben.can_download(), carla.can_download()],
         ),
@@ -112,7 +112,7 @@ CASES: Final = {
             anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla), carla.grant(ben)),
             [ben.cannot_view(), carla.cannot_view()],
         ),
-        "a cascade narrows a re-share that is supported in part": After.download_reshare(
+        "a cascade narrows a re-share that is supported in part": After.downloads(
             anna.narrow_to_view(ben).cascading().cut_to_view(anna.grant(ben), ben.grant(carla)),
             carla.can_only_view(),
         ),
@@ -208,12 +208,12 @@ CASES: Final = {
             anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla)),
             carla.cannot_view(),
         ),
-        "a re-share beyond a narrowed source rests on the replacement of that source": After.download_reshare(
-            anna.narrow_to_view(ben),
+        "a re-share beyond a narrowed source rests on the replacement of that source": case(
+            [anna.share_download(ben), ben.share_download(carla), anna.narrow_to_view(ben)],
             anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla, "DOWNLOAD")),
             carla.cannot_view(),
         ),
-        "a narrowed re-share still rests on its source": After.download_reshare(
+        "a narrowed re-share still rests on its source": After.downloads(
             ben.narrow_to_view(carla),
             anna.unshare(ben).cascades(anna.grant(ben, "DOWNLOAD"), ben.grant(carla)),
             carla.cannot_view(),

@@ -33,7 +33,7 @@ CASES: Final = {
         "a grantor can unshare after losing the plan": After.share(
             anna.becomes(sharing_in_plan=False), anna.unshare(ben).ended(), ben.cannot_view()
         ),
-        "a grantor can narrow after losing access": After.download_reshare(
+        "a grantor can narrow after losing access": After.downloads(
             anna.unshare(ben), ben.narrow_to_view(carla).cut_to_view(), carla.cannot_download()
         ),
     },
@@ -248,10 +248,10 @@ CASES: Final = {
         ),
     },
     "Who may unshare may narrow.": {
-        "a grantor can narrow what they shared": After.download_reshare(
+        "a grantor can narrow what they shared": After.downloads(
             ben.narrow_to_view(carla).cut_to_view(), carla.can_only_view()
         ),
-        "the owner can narrow what others shared": After.download_reshare(
+        "the owner can narrow what others shared": After.downloads(
             anna.narrow_to_view(carla).cut_to_view(ben.grant(carla)), carla.cannot_download()
         ),
         "a recipient can narrow their own access": from_two(
