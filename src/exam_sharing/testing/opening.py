@@ -76,12 +76,10 @@ class StorePorts:
     def with_people(self, directory: ports.Directory, *, notifier: ports.Notifier) -> ports.Ports:
         """Return these ports with the ones that a store does not have."""
         return ports.Ports(
-            **{name: getattr(self, name) for name in _PORTS},
+            **{name: getattr(self, name) for name in (*_PORTS, *_OPTIONAL)},
             directory=directory,
             notifier=notifier,
             host_facts=ports.NoHostFacts(),
-            history=self.history,
-            accesses=self.accesses,
         )
 
 

@@ -194,8 +194,8 @@ def new_server(
         made = ["-U", "postgres", "-A", "trust", "-N", "-E", "UTF8", "--locale=C"]
         programs.run("initdb", "-D", data, *made)
     else:
-        copied = ["-U", "postgres", "-c", "fast", "-R", "-N"]
-        programs.run("pg_basebackup", "-D", data, "-h", _sockets_of(copy_of), *copied)
+        copied = ["-h", copy_of.url.partition("host=")[2], "-U", "postgres", "-c", "fast"]
+        programs.run("pg_basebackup", "-D", data, *copied, "-R", "-N")
     sockets = programs.new_folder(f"{name}-sockets", 0o755)
     settings = {"listen_addresses": "", "max_connections": "200", "cluster_name": name}
     settings |= {} if durable else _QUICK
@@ -212,7 +212,3 @@ def new_server(
         # Another server may get the name.
         for folder in (data, sockets):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sockets_of(server: Server) -> str:
-    return server.url.partition("host=")[2]

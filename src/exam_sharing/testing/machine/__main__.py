@@ -35,11 +35,9 @@ class Program(Portal):
         yield self
 
     def do(self, act: Data) -> Any:
-        """Do an act."""
         return self._call("do", act)
 
     def ask(self, question: Data) -> Any:
-        """Answer a question."""
         return self._call("ask", question)
 
     def _call(self, method: str, asked: object) -> Any:
@@ -56,7 +54,6 @@ class Program(Portal):
         raise EOFError("the program has ended")
 
     def close(self) -> None:
-        """End the program."""
         if self._process is not None:
             with suppress(BrokenPipeError), self._process as process:
                 process.kill()
