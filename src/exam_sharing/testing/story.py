@@ -24,7 +24,7 @@ PLAIN_POLICY: Final = Policy(attestation_wording="I abide by HIPAA.", message_li
 
 _VIEWS: Final = dict(getmembers(model.views, isclass))
 ANSWERS: Final[tuple[type[Any], ...]] = (
-    *(model.acts.Effect, model.acts.Preview, model.world.Ending, model.world.ShareOutcome),
+    *(model.support.Effect, model.acts.Preview, model.world.Ending, model.world.ShareOutcome),
     *(model.world.ShareReceipt, model.world.UnshareReceipt),
     *(model.world.Shown, model.world.ShownAccess),
     *(kind for kind in _VIEWS.values() if kind.__module__ == model.views.__name__),

@@ -5,6 +5,6 @@ that people pass in (identifiers, exams, permissions, requests, policies) and no
 `World` holds all facts. An act that is refused changes none of them.
 """
 
-from exam_sharing.testing.model import acts, sharing, views, world
+from exam_sharing.testing.model import acts, sharing, support, views, world
 
-__all__ = ["acts", "sharing", "views", "world"]
+__all__ = ["acts", "sharing", "support", "views", "world"]

@@ -4,14 +4,12 @@ Specification: `#unsharing-and-narrowing`, `#by-the-host`, `#request-ids`, `#pre
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import TypeAlias
 
 import attrs
 
-from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import (
     NarrowRequest,
@@ -24,7 +22,7 @@ from exam_sharing.policy.requests import (
 )
 from exam_sharing.testing.model import support
 from exam_sharing.testing.model.sharing import share
-from exam_sharing.testing.model.support import Bound, Consequence, Left, Piece
+from exam_sharing.testing.model.support import Bound, Effect, Left, Piece
 from exam_sharing.testing.model.world import (
     HOST,
     Ending,
@@ -209,7 +207,7 @@ def _carried_out(world: World, act: EndingAct) -> UnshareReceipt | Refused:
     left_standing = frozenset(
         each.id for each in passed_on if each.id not in done.all_ended and knows.sees(each)
     )
-    changes = support.consequences(
+    changes = support.effects(
         knows,
         before=before,
         ended=frozenset(world.grants[each] for each in done.all_ended),
@@ -330,19 +328,6 @@ def first_receipt(world: World, request: Request) -> Receipt | None:
     return attrs.evolve(receipt, repeated=True, names=world.names_of(receipt.names))
 
 
-@attrs.frozen(kw_only=True)
-class Effect:
-    """Whether and until when a principal holds a permission before and after an act."""
-
-    principal: PrincipalId
-    exam: ExamId
-    permission: Permission
-    held_before: bool
-    until_before: datetime | None
-    held_after: bool
-    until_after: datetime | None
-
-
 Effects: TypeAlias = frozenset[Effect]
 
 
@@ -378,21 +363,21 @@ def preview(world: World, request: Request) -> Preview:
     if isinstance(result, Refused):
         return Preview(reasons=reasons)
     changes = _changes(world, request, other, result)
-    gains = frozenset(_effect(each, world.now) for each in changes if each.after > each.before)
-    losses = frozenset(_effect(each, world.now) for each in changes if each.after < each.before)
-    keeps = frozenset(_effect(each, world.now) for each in changes if each.kept)
+    gains = frozenset(each for each in changes if each.after > each.before)
+    losses = frozenset(each for each in changes if each.after < each.before)
+    keeps = frozenset(each for each in changes if each.kept)
     names = world.names_of(each.principal for each in gains | losses | keeps)
     return Preview(reasons=reasons, gains=gains, losses=losses, keeps=keeps, names=names)
 
 
-def _changes(world: World, request: Request, other: World, result: Receipt) -> list[Consequence]:
+def _changes(world: World, request: Request, other: World, result: Receipt) -> list[Effect]:
     all_ended = result.all_ended if isinstance(result, UnshareReceipt) else {}
     ended = frozenset(world.grants[each] for each in all_ended)
     made = frozenset(other.grants[each] for each in result.made)
     return [
         change
         for exam in {grant.exam for grant in ended | made}
-        for change in support.consequences(
+        for change in support.effects(
             support.knowledge(world, request.actor, exam),
             before=world.standing(exam),
             ended=ended,
@@ -400,16 +385,3 @@ def _changes(world: World, request: Request, other: World, result: Receipt) -> l
             bound=_bound_of(request),
         )
     ]
-
-
-def _effect(change: Consequence, now: datetime) -> Effect:
-    held_before, held_after = change.before > now, change.after > now
-    return Effect(
-        principal=change.principal,
-        exam=change.exam,
-        permission=change.permission,
-        held_before=held_before,
-        until_before=until_of(change.before) if held_before else None,
-        held_after=held_after,
-        until_after=until_of(change.after) if held_after else None,
-    )

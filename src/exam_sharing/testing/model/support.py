@@ -12,7 +12,15 @@ import attrs
 
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
-from exam_sharing.testing.model.world import FOREVER, NEVER, Grant, GrantNumber, World, given_until
+from exam_sharing.testing.model.world import (
+    FOREVER,
+    NEVER,
+    Grant,
+    GrantNumber,
+    World,
+    given_until,
+    until_of,
+)
 
 
 @attrs.frozen
@@ -207,8 +215,8 @@ def knowledge(world: World, actor: UserId | None, exam: ExamId) -> Knowledge:
 
 
 @attrs.frozen(kw_only=True)
-class Consequence:
-    """Until when a principal holds a permission before and after an act.
+class Effect:
+    """Whether and until when a principal holds a permission before and after an act.
 
     `kept` is true if an ended grant gave the permission and the principal holds it all the same.
     """
@@ -216,35 +224,44 @@ class Consequence:
     principal: PrincipalId
     exam: ExamId
     permission: Permission
-    before: datetime
-    after: datetime
-    kept: bool
+    held_before: bool
+    until_before: datetime | None
+    held_after: bool
+    until_after: datetime | None
+    before: datetime = attrs.field(default=NEVER, eq=False)
+    after: datetime = attrs.field(default=NEVER, eq=False)
+    kept: bool = attrs.field(default=False, eq=False)
 
 
-def consequences(
+def effects(
     knows: Knowledge,
     *,
     ended: frozenset[Grant],
     made: frozenset[Grant],
     bound: Bound | None,
     before: frozenset[Grant],
-) -> Iterator[Consequence]:
+) -> Iterator[Effect]:
     """Yield what changes on one exam for everybody whom the ended and the new grants reach.
 
     Grants and people who are not known are left out. After a narrowing, a principal keeps a
     permission only beyond the bound.
     """
     stood, gone, new = (frozenset(filter(knows.sees, each)) for each in (before, ended, made))
-    after = stood - gone | new
+    now, after = knows.world.now, stood - gone | new
     for principal in {one for grant in gone | new for one in knows.reached_by(grant.recipient)}:
         for permission in Permission:
+            first = knows.holds_until(principal, permission, stood)
             then = knows.holds_until(principal, permission, after)
-            taken = knows.given_until(principal, permission, gone) > knows.world.now
-            yield Consequence(
+            taken = knows.given_until(principal, permission, gone) > now
+            yield Effect(
                 principal=principal,
                 exam=knows.exam,
                 permission=permission,
-                before=knows.holds_until(principal, permission, stood),
+                held_before=first > now,
+                until_before=until_of(first) if first > now else None,
+                held_after=then > now,
+                until_after=until_of(then) if then > now else None,
+                before=first,
                 after=then,
                 kept=taken and then > (NEVER if bound is None else bound.leaves(permission)),
             )
