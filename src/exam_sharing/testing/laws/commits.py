@@ -15,7 +15,7 @@ from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.retries import GivenUp
 from exam_sharing.testing.edges import DAY, EDGES, HOSTILE, START, TICK
 from exam_sharing.testing.laws.bench import ACTED, Bench, a_receipt, amended, laws_of_port
-from exam_sharing.testing.laws.law import insist, same, same_members
+from exam_sharing.testing.laws.law import insist, same
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA, DOWNLOAD, NURSES, VIEW
 
 law: Final = laws_of_port()
@@ -189,18 +189,6 @@ def a_withdrawn_exam_is_gone_for_everybody(bench: Bench) -> None:
     bench.write(bench.withdrawal(unshared))
     same("whether an unshared exam is withdrawn", bench.read(unshared).withdrawn, True)
     bench.require_held(ANNA, (ANNA,), {other: DOWNLOAD})
-
-
-@law
-def a_withdrawal_keeps_earlier_endings(bench: Bench) -> None:
-    """A withdrawal ends the standing grants, and keeps the endings before it."""
-    (exam,) = bench.upload("exam")
-    before, last = bench.share(bench.grant(exam, BEN), bench.grant(exam, CARLA))
-    unsharing = bench.ending(before)
-    bench.write(unsharing)
-    withdrawal = bench.withdrawal(exam, last)
-    bench.write(withdrawal)
-    same_members("ended grants", bench.read(exam).ended, unsharing.ended + withdrawal.ended)
 
 
 @law

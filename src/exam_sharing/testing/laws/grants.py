@@ -302,7 +302,7 @@ def request_ids_and_their_actors_are_compared_by_code_point(bench: Bench) -> Non
 
 @law
 def a_long_history_is_read_whole(bench: Bench) -> None:
-    """Endings and the receipts of all acts, also of endings, are kept, however old they are."""
+    """All acts, also a withdrawal, keep earlier endings and receipts, however old they are."""
     (exam,) = bench.upload("exam")
     given = bench.share(*(bench.grant(exam, es.UserId(f"u{n}")) for n in range(40)))
     changes = bench.ending(*given)
@@ -315,10 +315,11 @@ def a_long_history_is_read_whole(bench: Bench) -> None:
         bench.write(changes)
         ended += changes.ended
     receipts.append(a_receipt("withdrawal"))
-    bench.write(attrs.evolve(bench.withdrawal(exam), receipt=receipts[-1]))
+    withdrawal = bench.withdrawal(exam, *bench.share(bench.grant(exam, CARLA)))
+    bench.write(attrs.evolve(withdrawal, receipt=receipts[-1]))
     kept = bench.read(exam)
-    same_members("ended grants", kept.ended, ended)
-    same("the version", kept.version, 2 + len(receipts))
+    same_members("ended grants", kept.ended, [*ended, *withdrawal.ended])
+    same("the version", kept.version, 3 + len(receipts))
     for receipt in receipts:
         found = bench.ports.grants.receipt(ANNA, receipt.request_id)
         same(f"the receipt of {receipt.request_id}", found, receipt)
