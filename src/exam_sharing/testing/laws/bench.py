@@ -116,7 +116,6 @@ class Bench:
         self.trial = trial
         self._numbers = count(1)
         self._exams: dict[es.ExamId, es.Exam] = {}
-        self._owners: set[es.UserId] = set()
         self._acts: list[Changes] = []
 
     def new_id(self) -> str:
@@ -382,16 +381,14 @@ class Bench:
 
     def look_for_exams(self, exams: Iterable[es.Exam]) -> None:
         """From now on let `everything` include the exams, also as their owners see them."""
-        for exam in exams:
-            self._exams[exam.id] = exam
-            self._owners.add(exam.owner)
+        self._exams.update({exam.id: exam for exam in exams})
 
     def everything(self, *expected: Changes) -> dict[str, object]:
         """Return all that can be read of what was written, and from now on of `expected`."""
         self._acts += expected
         grants, access = self.ports.grants, self.ports.access
         made = [grant for act in self._acts for grant in act.made]
-        people = self._owners | {grant.recipient for grant in made}
+        people = {exam.owner for exam in self._exams.values()} | {each.recipient for each in made}
         exams = tuple(sorted(self._exams))
         seen: dict[str, object] = {"exams": frozenset(self.ports.exams.find(exams))}
         for exam, sharing in self._read(exams, ended=True).items():

@@ -154,6 +154,8 @@ class Laws(Generic[TrialT, SubjectT]):
                     with self._open_subject(trial) as subject:
                         check(subject, example)
 
+                with self._open_subject(trial):
+                    pass  # What cannot be opened is no matter of examples.
                 search(strategy, trial.examples, try_one, story)
 
             return self.of_trial(*capabilities)(of_trial)
