@@ -46,7 +46,7 @@ class DrawnGrant:
     Attributes:
         grant: its `basis` are the grants that it rests on, as far as the reader may know them.
         stands: it is neither ended nor expired.
-        ending: the record of its end, for operators alone; expiry may have none.
+        ending: the record of its end, for operators alone; expiry has none.
         would_end: how it would end by the act that was previewed.
     """
 

@@ -159,8 +159,12 @@ def _near_misses(
     if not profile.active and exam.exam.owner == profile.user:
         yield NearMiss(why_not=WhyNot.USER_NOT_ACTIVE)
     how = {past.grant.id: past.ending.how for past in exam.sharing.ended}
-    ended = (past.grant for past in exam.sharing.ended)
-    for grant in (*in_order(exam.sharing.grants), *in_order(ended)):
+
+    def place(grant: Grant) -> tuple[bool, tuple[object, ...]]:
+        # Those that somebody ended come last. That a sweep has recorded an expiry does not show.
+        return how.get(grant.id, HowEnded.EXPIRED) is not HowEnded.EXPIRED, _place(grant)
+
+    for grant in sorted(exam.ever_granted(), key=place):
         if grant.recipient.key in profile.principals:
             why_not = _why_not(profile, grant, how.get(grant.id), now)
             yield NearMiss(why_not=why_not, grant=grant, path=paths[grant.recipient])

@@ -56,7 +56,12 @@ def whole_chain(
     exam_id: ExamId, exam: Exam | None, sharing: ExamGrants, due: Due, now: datetime
 ) -> SharingGraph:
     """Return the whole chain without names, ended grants included, for operators."""
-    endings: dict[GrantId, Ending] = {each.grant.id: each.ending for each in sharing.ended}
+    # What a sweep records of an expired grant says no more than the grant itself.
+    endings: dict[GrantId, Ending] = {
+        each.grant.id: each.ending
+        for each in sharing.ended
+        if each.ending.how is not HowEnded.EXPIRED
+    }
     # A replacement has the version of the grant that it replaced, and was made when that one ended.
     made = {new: each.ending.version for each in sharing.ended for new in each.ending.replaced_by}
     grants = in_order((*sharing.grants, *(each.grant for each in sharing.ended)))

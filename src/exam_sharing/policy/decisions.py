@@ -150,7 +150,8 @@ def _reasons(value: Iterable[Reason]) -> tuple[Reason, ...]:
 class Denied:
     """A refused act or a failed check, with every reason that applies, in the order of the rules.
 
-    `nearest` lists the near misses, for operators only.
+    `nearest` lists the near misses, for operators only: oldest first, those that somebody ended
+    last.
     """
 
     reasons: tuple[Reason, ...] = attrs.field(converter=_reasons)
