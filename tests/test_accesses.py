@@ -357,8 +357,12 @@ def test_windows_follow_each_other_from_1970_on(at, length):
 @pytest.mark.memory_only("settings are not kept")
 @pytest.mark.parametrize("window", [timedelta(0), -MINUTE, LONGEST_WINDOW + MINUTE])
 def test_a_window_is_positive_and_at_most_a_day(window):
-    with pytest.raises(es.InvalidArgument):
+    with pytest.raises(es.InvalidArgument) as raised:
         es.Policy(access_window=window)
+    assert str(raised.value) == "access_window must be positive, and at most a day"
+    assert es.Policy(access_window=LONGEST_WINDOW).access_window == LONGEST_WINDOW
+    with pytest.raises(es.WrongKind, match=r"^access_window must"):
+        es.Policy(access_window=900)
 
 
 # Operators.
@@ -521,7 +525,8 @@ def test_a_purge_leaves_the_rows_of_the_running_window_in_which_others_still_cou
 )
 def test_a_purge_that_cannot_be_one_is_refused(world, wrong):
     asked = {"before": START, "performed_by": "archive", "why": "retention"}
-    with pytest.raises(es.InvalidValue):
+    (field,) = wrong if "performed_by" not in wrong else ["UserId"]
+    with pytest.raises(es.InvalidValue, match=f"^{field} must"):
         world.sharing.admin.purge_accesses(**asked | wrong)
 
 

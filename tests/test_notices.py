@@ -217,3 +217,16 @@ def test_a_grant_that_lasts_longer_than_what_others_gave_to_a_group_is_told(firs
     assert len(world.notifier.sent) == told
     world.share(ANNA, CT, DAN, until=SOON + DAY / 2)
     assert [notice.to for notice in world.notifier.sent[told:]] == [DAN]
+
+
+def test_a_notice_of_a_withdrawn_exam_is_not_sent_wherever_the_clock_is_set():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN, until=SOON)
+    world.wait(2 * DAY)
+    world.sharing.admin.withdraw(CT, performed_by="root", why="wrong patient")
+    world.wait(-2 * DAY)
+    world.notifier.broken = False
+
+    world.sharing.admin.deliver_notices()
+
+    assert world.told() == {}

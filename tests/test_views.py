@@ -29,6 +29,7 @@ from world import (
     NURSES,
     START,
     VIEW,
+    XRAY,
     World,
     refusal,
     share_request,
@@ -92,6 +93,44 @@ def test_an_inactive_user_learns_no_names():
     assert world.sharing.names(BEN, [ANNA]) == {ANNA: world.directory.names([ANNA])[ANNA]}
     world.person(BEN, active=False)
     assert world.sharing.names(BEN, [ANNA]) == {}
+
+
+def test_a_list_shows_what_others_gave_to_a_group_whose_member_gave_more():
+    world = World()
+    world.share(ANNA, CT, DAN, permission=DOWNLOAD, until=SOON)
+    world.share(DAN, CT, NURSES, permission=DOWNLOAD)
+    world.share(ANNA, CT, NURSES, until=LATER)
+    world.unshare(ANNA, CT, DAN, reshares=es.Reshares.KEEP)
+
+    assert world.can_view(DAN, CT)
+    assert not world.can_download(DAN, CT)
+    assert world.can_download(EVA, CT)
+    assert [each.permission for each in world.sharing.shared_with(DAN).items] == [VIEW]
+    assert [each.permission for each in world.sharing.shared_with(EVA).items] == [DOWNLOAD]
+    world.share(ANNA, CT, DAN, permission=DOWNLOAD)
+    assert [each.permission for each in world.sharing.shared_with(DAN).items] == [DOWNLOAD]
+
+
+def test_a_list_of_exams_given_in_two_ways_is_newest_first():
+    world = World()
+    world.share(ANNA, CT, DAN)
+    world.share(ANNA, XRAY, DAN)
+    world.share(ANNA, MR, NURSES)
+
+    assert [each.exam for each in world.sharing.shared_with(DAN).items] == [CT, MR, XRAY]
+
+
+def test_a_page_reads_on_behind_exams_whose_grants_have_expired():
+    world = World()
+    world.share(ANNA, CT, BEN, until=SOON)
+    world.share(ANNA, MR, BEN, until=SOON)
+    world.share(ANNA, XRAY, BEN)
+    world.wait(DAY)
+
+    page = world.sharing.shared_with(BEN, limit=1)
+
+    assert [each.exam for each in page.items] == [XRAY]
+    assert page.next is None
 
 
 def test_a_cursor_holds_its_place_when_newer_exams_arrive():

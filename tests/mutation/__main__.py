@@ -17,16 +17,19 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LISTED = Path(__file__).with_name("equivalent.toml")
 
-MUTATED = ("policy/*.py", "grants.py", "principals.py")
+MUTATED = ("policy/*.py", "grants.py", "principals.py", "memory/ready.py")
 FAST_TESTS = (
+    "tests/test_accesses.py",
     "tests/test_all_reasons_at_once.py",
     "tests/test_reasons_against_endings.py",
     "tests/test_reasons_against_shares.py",
     "tests/test_reasons_of_policies.py",
     "tests/test_bad_input.py",
+    "tests/test_clocks.py",
     "tests/test_concealment.py",
     "tests/test_errors.py",
     "tests/test_giving_up.py",
+    "tests/test_graph.py",
     "tests/test_history.py",
     "tests/test_narrowing_and_host_acts.py",
     "tests/test_notices.py",
@@ -39,6 +42,8 @@ FAST_TESTS = (
     "tests/test_values.py",
     "tests/test_views.py",
     "tests/test_wrong_values.py",
+    "tests/laws/test_chain.py",
+    "tests/memory/test_store.py",
     "tests/test_serial_order.py::test_delays_after_lost_races_double_up_to_half_a_second",
     "tests/testing/test_cases.py::test_the_engine_passes_the_case",
 )

@@ -57,8 +57,7 @@ class ReadyExam:
     def of(cls, exam: Exam, sharing: ExamGrants, now: datetime) -> "ReadyExam":
         """Return the exam with its grants, without ended ones; the sets are valid at `now`."""
         grants = () if sharing.withdrawn else sharing.grants
-        owner = None if sharing.withdrawn else exam.owner.key
-        owners = () if owner is None else (owner,)
+        owners = () if sharing.withdrawn else (exam.owner.key,)
         stands = [grant for grant in grants if not grant.expired(now)]
         viewing = [grant.recipient.key for grant in stands]
         downloading = [g.recipient.key for g in stands if g.permission >= Permission.DOWNLOAD]
@@ -66,10 +65,10 @@ class ReadyExam:
         return cls(
             exam=exam,
             sharing=sharing,
-            owner=owner,
+            owner=next(iter(owners), None),
             view=_set_of((*owners, *viewing)),
             download=_set_of((*owners, *downloading)),
-            group_grantors=_set_of({grant.grantor.key for grant in to_groups} - {owner}),
+            group_grantors=_set_of({grant.grantor.key for grant in to_groups}.difference(owners)),
             expires=any(grant.until is not None for grant in sharing.grants),
             since=max((g.horizon for g in sharing.grants if g.expired(now)), default=NEVER),
             until=min((grant.horizon for grant in stands), default=FOREVER),
