@@ -2,13 +2,27 @@
 
 from functools import wraps
 
+import attrs
 import pytest
 
-from exam_sharing import GrantId, ReasonCode, RevokeRequest, StoreFailed, UnshareRequest, User
-from exam_sharing.memory import MemoryDirectory, MemoryStore, open_sharing
+from exam_sharing import (
+    GrantId,
+    InvalidArgument,
+    Policy,
+    ReasonCode,
+    RevokeRequest,
+    Sharing,
+    StoreFailed,
+    UnshareRequest,
+    User,
+    WrongKind,
+)
+from exam_sharing.memory import MemoryDirectory, MemoryStore, memory_ports, open_sharing
 from exam_sharing.policy.facts import Profile
 from sample_values import LyingSet
-from world import ANNA, BEN, CARLA, CT, VIEW, World, codes, refusal, share_request
+from world import ANNA, BEN, CARLA, CT, START, VIEW, World, codes, refusal, share_request
+
+PORTS = memory_ports(directory=MemoryDirectory())
 
 
 class ChangedBetween(MemoryStore):
@@ -133,3 +147,42 @@ def test_a_check_reads_the_cache_of_the_given_method():
     assert sharing.can(BEN, VIEW, CT)
     other.remove(BEN)
     assert not sharing.can(BEN, VIEW, CT)
+
+
+class LockingStore(MemoryStore):
+    """Denies everything to whoever is locked out."""
+
+    locked_out = frozenset()
+
+    def holds(self, user, *asked):
+        return user not in self.locked_out and super().holds(user, *asked)
+
+
+def test_a_check_asks_a_store_that_changes_the_check_of_ours():
+    world = World(store=LockingStore())
+    world.share(ANNA, CT, BEN)
+    assert world.can_view(BEN, CT)
+    world.store.locked_out = {BEN}
+    assert not world.can_view(BEN, CT)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "problem"),
+    [
+        ({"policy": None}, WrongKind, "policy must be Policy"),
+        ({"ports": None}, WrongKind, "ports must be Ports"),
+        ({"clock": START}, InvalidArgument, "clock must be"),
+        ({"new_id": "id"}, InvalidArgument, "new_id must be"),
+        ({"after_commit": None}, InvalidArgument, "after_commit must be"),
+        ({"reading": {}}, InvalidArgument, "reading must have every method"),
+        *(
+            ({"ports": attrs.evolve(PORTS, **{port: {}})}, InvalidArgument, f"{port} must have")
+            for port in attrs.asdict(PORTS, recurse=False)
+        ),
+        ({"ports": attrs.evolve(PORTS, exams=None)}, InvalidArgument, "exams must have"),
+    ],
+)
+def test_what_a_host_supplies_is_checked_on_opening_and_named(wrong, error, problem):
+    fitting = {"policy": Policy(), "ports": PORTS, "clock": lambda: START, "new_id": lambda: "id"}
+    with pytest.raises(error, match=f"^{problem}"):
+        Sharing(**fitting | {"sends_at_once": False} | wrong)
