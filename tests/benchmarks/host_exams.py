@@ -111,9 +111,7 @@ def contestants(place: Place, rounds: int) -> Iterator[tuple[str, float]]:
     some = f"of {len(many)}"
     asked: Mapping[str, Callable[[], object]] = {
         **of_both("a check, exams", lambda store: store.holds(user, keys, VIEW, exam, ASKED)),
-        "- of it, our statement": partial(
-            host._transactions.ask, host._questions.given, **of_grants
-        ),
+        "- of it, our statement": partial(host._transactions.ask, host._questions.given, of_grants),
         "- of it, the host's `find`": partial(studies.find, (exam,)),
         "the host's row, with `may` in its statement": partial(_executed, studies, row),
         **of_both(f"a check {some} exams,", lambda s: s.holding(user, keys, VIEW, many, ASKED)),
