@@ -131,5 +131,8 @@ def access_list(page):
 
 
 def tabs(page):
-    """Return the names of the tabs of an exam."""
-    return page.get_by_role("navigation", name="Exam").get_by_role("link").all_inner_texts()
+    """Return the names of the tabs of an exam, once its page is there."""
+    shown = page.get_by_role("navigation", name="Exam")
+    shown.wait_for()
+    page.wait_for_load_state()
+    return shown.get_by_role("link").all_inner_texts()
